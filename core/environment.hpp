@@ -1,0 +1,53 @@
+// The contract between our programs and the preloaded library: environment names, file names, the stop signal.
+//
+// Everything the library must know when a program starts travels in the environment; everything else it asks of the node
+// coordinator when a checkpoint runs. All values but LD_PRELOAD stay the same over restarts of a computation: the run
+// directory's name derives from the computation's id, so that strings which the program copied stay valid.
+// World: all.
+#pragma once
+#include <string_view>
+
+namespace stasis {
+
+namespace environment {
+// Id of the computation: 16 hex digits. Its presence in /proc/PID/environ is how a process is recognised as ours.
+inline constexpr const char* kComputation = "STASIS_COMPUTATION";
+// Directory of this computation on this node, see namespace run_directory.
+inline constexpr const char* kRunDirectory = "STASIS_RUN";
+// Identities of descriptors 0, 1 and 2 as the first process got them, "dev:ino,dev:ino,dev:ino" in hex (0:0 if closed): at a
+// restart these are replaced by the new ones where they cannot be opened by path (terminals, pipes to a launcher).
+inline constexpr const char* kStdio = "STASIS_STDIO";
+// Set to "slurm" in the batch shell and tasks of a Slurm job: notices of termination from slurmstepd are held back, see
+// hijack/engine/notice.cpp.
+inline constexpr const char* kBatch = "STASIS_BATCH";
+// How ids come back: "namespace" (default).
+inline constexpr const char* kIds = "STASIS_IDS";
+// Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def.
+inline constexpr const char* kFault = "STASIS_FAULT";
+// Absolute path of a log file of the library; none by default.
+inline constexpr const char* kLog = "STASIS_LOG";
+inline constexpr const char* kPreload = "LD_PRELOAD";
+}  // namespace environment
+
+// $STASIS_RUN = /dev/shm/stasis-UID/COMPUTATION, mode 0700, made by the node coordinator.
+namespace run_directory {
+inline constexpr const char* kParent = "/dev/shm";
+inline constexpr const char* kSocket = "coordinator.socket";  // UNIX stream socket of the node coordinator
+inline constexpr const char* kMembers = "members";            // member table, core/registry/member_table.hpp
+}  // namespace run_directory
+
+// The signal by which the node coordinator calls a process and by which the process stops its threads. The last real-time
+// signal that neither glibc (32, 33) nor customs of programs (SIGRTMIN+n, SIGRTMAX, SIGRTMAX-1) use.
+inline constexpr int kStopSignal = 62;
+
+// Files of a store, relative to its directory (docs/STORE.md, cli, coordinator and restart_wrapper share these).
+namespace store_layout {
+inline constexpr const char* kIdentity = "store.json";        // format, computation id, command: made at launch
+inline constexpr const char* kCoordinator = "coordinator";    // mode 0600, JSON: where the running coordinator is; gone when it is
+inline constexpr const char* kGenerations = "generations";    // generations/000001/NODE/PID.image and generations/000001/manifest
+inline constexpr const char* kManifest = "manifest";          // written last and renamed into place: then the generation exists
+inline constexpr const char* kLog = "coordinator.log";
+inline constexpr const char* kImageSuffix = ".image";
+}  // namespace store_layout
+
+}  // namespace stasis

@@ -1,0 +1,285 @@
+// The messages, one struct each (see docs/PROTOCOL.md for who sends what when).
+//
+// A *member* is a process of the computation; it connects to the node coordinator's UNIX socket only while a checkpoint or a
+// restart runs, and says nothing at other times. A *node coordinator* is a member of the root coordinator over TCP. A *control*
+// peer is one of our programs that asks for something.
+//
+//   checkpoint   coordinator: stop signal to every member -> member: Hello -> coordinator: Begin (or Decline)
+//                member: Quiesced -> coordinator: Elect when every process is stopped -> member: Inventory -> coordinator: Elected
+//                member: Written -> coordinator: Resume when all have written -> member: Resumed, closes
+//   restart      restored library: Hello{restored} -> Restored -> coordinator: Resume when all are back -> member closes
+//   any time     member: Notice (the batch system asked this process to end) -> coordinator: NoticeAnswer
+//                control: Request -> coordinator: Progress* , Reply
+//   An Abandon from the coordinator may come in place of any answer: the member undoes what it did and resumes.
+// World: all. Field lists are appended to, never changed (codec.hpp).
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/errors.hpp"
+#include "core/codec/codec.hpp"
+
+namespace stasis::proto {
+
+enum class MessageType : std::uint16_t {
+  hello = 1,
+  begin = 2,
+  decline = 3,
+  quiesced = 4,
+  elect = 5,
+  inventory = 6,
+  elected = 7,
+  written = 8,
+  resume = 9,
+  resumed = 10,
+  abandon = 11,
+  failed = 12,
+  restored = 13,
+  notice = 14,
+  notice_answer = 15,
+  request = 32,
+  progress = 33,
+  reply = 34,
+  node_hello = 64,
+  node_welcome = 65,
+  node_order = 66,
+  node_report = 67,
+};
+
+// member -> coordinator, first message of every connection of a member.
+struct Hello {
+  static constexpr auto kType = MessageType::hello;
+  std::string_view computation;     // must be the coordinator's
+  std::int32_t pid = 0;             // as the process sees itself
+  bool restored = false;            // the process was just brought back by a restart
+  std::string_view program;         // path of the executable, for messages to people
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("computation", self.computation);
+    archive("pid", self.pid);
+    archive("restored", self.restored);
+    archive("program", self.program);
+  }
+};
+
+// coordinator -> member: a checkpoint runs, take part in it.
+struct Begin {
+  static constexpr auto kType = MessageType::begin;
+  std::uint64_t generation = 0;
+  std::string_view image_path;      // absolute path of the file that this member shall write
+  bool exit_after = false;          // the computation will be ended when the checkpoint is committed
+  std::uint32_t quiesce_ms = 0;     // how long the member may try to stop its threads before it says failed
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("generation", self.generation);
+    archive("image_path", self.image_path);
+    archive("exit_after", self.exit_after);
+    archive("quiesce_ms", self.quiesce_ms);
+  }
+};
+
+// coordinator -> member: nothing to do (the signal came from somebody else, or the checkpoint is over).
+struct Decline {
+  static constexpr auto kType = MessageType::decline;
+  template <class Self, class Archive>
+  static void fields(Self&, Archive&) {}
+};
+
+// member -> coordinator: all threads of this process stand still.
+struct Quiesced {
+  static constexpr auto kType = MessageType::quiesced;
+  std::uint32_t threads = 0;
+  std::uint64_t stopped_ns = 0;     // CLOCK_MONOTONIC when the first thread was stopped: the program stands still from here
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("threads", self.threads);
+    archive("stopped_ns", self.stopped_ns);
+  }
+};
+
+// coordinator -> member: every process of the computation stands still; say what you share.
+struct Elect {
+  static constexpr auto kType = MessageType::elect;
+  template <class Self, class Archive>
+  static void fields(Self&, Archive&) {}
+};
+
+enum class SharedKind : std::uint8_t {
+  description = 1,  // an open file description; compared with kcmp(KCMP_FILE) among entries of equal device and inode
+  memory = 2,       // the object behind a MAP_SHARED mapping without a name in the file system; equal device and inode is enough
+};
+
+// One resource that other processes may share with the member.
+struct SharedEntry {
+  SharedKind kind = SharedKind::description;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t discriminator = 0;  // anything equal for equal descriptions (status flags); narrows the comparisons
+  std::int32_t fd = -1;             // a descriptor of the description in the member
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("kind", self.kind);
+    archive("device", self.device);
+    archive("inode", self.inode);
+    archive("discriminator", self.discriminator);
+    archive("fd", self.fd);
+  }
+};
+
+// member -> coordinator: each description once (the member has found its own duplicates) and each shared memory object once.
+struct Inventory {
+  static constexpr auto kType = MessageType::inventory;
+  Sequence<SharedEntry> entries;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("entries", self.entries);
+  }
+};
+
+struct ElectedEntry {
+  std::uint64_t id = 0;       // the same number for the same resource in every process of the node, from 1
+  bool recorder = false;      // this member puts the content into its image
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("id", self.id);
+    archive("recorder", self.recorder);
+  }
+};
+
+// coordinator -> member: answers an Inventory entry by entry, in its order.
+struct Elected {
+  static constexpr auto kType = MessageType::elected;
+  Sequence<ElectedEntry> entries;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("entries", self.entries);
+  }
+};
+
+// member -> coordinator: the image is complete (not yet synced; the coordinator does that after the program runs again).
+struct Written {
+  static constexpr auto kType = MessageType::written;
+  std::uint64_t bytes = 0;    // length of the image file
+  std::uint64_t digest = 0;   // of its section table, which holds the digests of the sections (image/format.hpp)
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("bytes", self.bytes);
+    archive("digest", self.digest);
+  }
+};
+
+// coordinator -> member: run on.
+struct Resume {
+  static constexpr auto kType = MessageType::resume;
+  template <class Self, class Archive>
+  static void fields(Self&, Archive&) {}
+};
+
+// member -> coordinator: running again; the connection is closed after it.
+struct Resumed {
+  static constexpr auto kType = MessageType::resumed;
+  std::uint64_t resumed_ns = 0;  // CLOCK_MONOTONIC
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("resumed_ns", self.resumed_ns);
+  }
+};
+
+// coordinator -> member: the checkpoint is off; undo and run on.
+struct Abandon {
+  static constexpr auto kType = MessageType::abandon;
+  template <class Self, class Archive>
+  static void fields(Self&, Archive&) {}
+};
+
+// member -> coordinator: this member cannot; the checkpoint is to be abandoned. The member waits for Abandon (or end of file).
+struct Failed {
+  static constexpr auto kType = MessageType::failed;
+  ErrorCode code = ErrorCode::none;
+  std::int32_t sys_errno = 0;
+  std::string_view detail;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("code", self.code);
+    archive("sys_errno", self.sys_errno);
+    archive("detail", self.detail);
+  }
+};
+
+// member -> coordinator: this process is whole again but stands still until Resume.
+struct Restored {
+  static constexpr auto kType = MessageType::restored;
+  std::uint32_t threads = 0;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("threads", self.threads);
+  }
+};
+
+// member or stasis restart -> coordinator: the batch system sent this signal to end the job; it was held back.
+struct Notice {
+  static constexpr auto kType = MessageType::notice;
+  std::int32_t signal = 0;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("signal", self.signal);
+  }
+};
+
+// coordinator -> sender of a Notice. held: a final checkpoint runs, forget the signal. Otherwise deliver it to the program.
+struct NoticeAnswer {
+  static constexpr auto kType = MessageType::notice_answer;
+  bool held = false;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("held", self.held);
+  }
+};
+
+enum class Verb : std::uint8_t { checkpoint = 1, kill = 2, status = 3, stop = 4, register_root = 5 };
+
+// control -> coordinator.
+struct Request {
+  static constexpr auto kType = MessageType::request;
+  Verb verb = Verb::status;
+  std::string_view key;         // the computation's key from the store, hex
+  bool exit_after = false;      // checkpoint: end the computation when it is committed
+  std::int32_t pid = 0;         // register_root: the first process, whose end is the end of the computation's foreground part
+  std::string_view reason;      // checkpoint: why ("command", "interval", "notice"), kept in the manifest
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("verb", self.verb);
+    archive("key", self.key);
+    archive("exit_after", self.exit_after);
+    archive("pid", self.pid);
+    archive("reason", self.reason);
+  }
+};
+
+// coordinator -> control, while a request takes long.
+struct Progress {
+  static constexpr auto kType = MessageType::progress;
+  std::string_view text;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("text", self.text);
+  }
+};
+
+// coordinator -> control, last. `json` is what --json prints; `text` is the line for people.
+struct Reply {
+  static constexpr auto kType = MessageType::reply;
+  ErrorCode code = ErrorCode::none;
+  std::int32_t sys_errno = 0;
+  std::string_view text;
+  std::string_view json;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("code", self.code);
+    archive("sys_errno", self.sys_errno);
+    archive("text", self.text);
+    archive("json", self.json);
+  }
+};
+
+}  // namespace stasis::proto
