@@ -14,7 +14,8 @@ inline constexpr std::uint32_t kHandoffVersion = 1;
 
 struct Handoff {
   std::uint32_t version = 0;          // kHandoffVersion; 0 in a process that was not restored
-  std::int32_t status_fd = -1;        // pipe to stasis restart: the library writes a RestoreFailure on failure, closes it on success
+  std::int32_t status_fd = -1;        // pipe to stasis restart: the library writes one RestoreFailure, code none when the process
+                                      // is whole again (before it sends Restored), and closes it
   std::uint64_t generation = 0;       // that was restored
   std::uint64_t parking_start = 0;    // the restorer's own memory: the library unmaps it first thing
   std::uint64_t parking_length = 0;
@@ -23,11 +24,13 @@ struct Handoff {
   std::uint32_t reserved = 0;
 };
 
-// What comes through status_fd when a process cannot be brought back: fixed size, one write.
+// What comes through status_fd: how bringing back one process went. Fixed size, one write. A process that ends without having
+// written one has failed. Before the library runs, stasis restart's own processes report their steps with code none and
+// a step number in `sys_errno`; the library's success has 0 there.
 struct RestoreFailure {
   std::int32_t pid = 0;
   std::int32_t sys_errno = 0;
-  std::uint32_t code = 0;     // ErrorCode
+  std::uint32_t code = 0;     // ErrorCode; none: success
   std::uint32_t length = 0;   // of text
   char text[240] = {};
 };
