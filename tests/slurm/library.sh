@@ -23,7 +23,6 @@ fail() {
     echo "--- output of the job"; cat "$lab$work"/*out* 2>/dev/null | tail -n 40
     echo "--- the store"; find "$lab$store" -printf '%P %s\n' 2>/dev/null; tail -n 40 "$lab$store/coordinator.log" 2>/dev/null
     echo "--- slurmctld"; tail -n 25 "$lab/log/slurmctld.log"
-    cluster exec head scancel -f -u $user 2>/dev/null
   fi
   exit 1
 }
@@ -60,7 +59,11 @@ submit() {
 }
 # occupy NODE: a job of higher priority, of another user, that takes all of NODE until `release`.
 occupy() {
-  preemptor=$(cluster as bob head sbatch --parsable -p high -w "$1" -n 2 --wrap 'sleep 3600' -o /dev/null) || fail "no preemptor"
+  preemptor=$(cluster as bob head sbatch --parsable -p high -w "$1" -N 1 --exclusive --wrap 'sleep 3600' -o /dev/null) || fail "no preemptor"
+}
+cancel_all() {
+  cluster exec head scancel -f -u alice 2>/dev/null
+  cluster exec head scancel -f -u bob 2>/dev/null
 }
 release() { cluster exec head scancel "$preemptor"; }
 
