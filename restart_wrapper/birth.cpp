@@ -1,0 +1,138 @@
+// Making the process tree, see birth.hpp.
+// World: programs, inside the new namespace.
+#include "restart_wrapper/birth.hpp"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "restart_wrapper/control.hpp"
+#include "restart_wrapper/member.hpp"
+
+namespace stasis::restart {
+namespace {
+
+void wait_for(const Site& site, Step step) {
+  const auto wanted = static_cast<std::uint32_t>(step);
+  for (std::uint32_t seen; (seen = site.gate->released.load()) < wanted;)
+    ::syscall(SYS_futex, &site.gate->released, FUTEX_WAIT, seen, nullptr, nullptr, 0);
+}
+
+void pass(const Site& site, Step step) {
+  report_step(site, step);
+  wait_for(site, step);
+}
+
+bool is_temporary(Role role) { return role == Role::leader || role == Role::midwife; }
+
+[[noreturn]] void end_as(int status) {
+  if (!WIFSIGNALED(status)) ::_exit(WEXITSTATUS(status));
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::signal(WTERMSIG(status), SIG_DFL);
+  sigset_t all;
+  ::sigemptyset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  ::kill(::getpid(), WTERMSIG(status));
+  ::_exit(127);
+}
+
+// Stand-ins and midwives that this process forked are waited for; its zombies have ended and stay. No trace of it is left in a pending SIGCHLD.
+void settle_children(const Site& site, const TreeNode& node) {
+  for (const int child : node.children) {
+    const TreeNode& other = site.tree.nodes[static_cast<std::size_t>(child)];
+    siginfo_t info;
+    if (is_temporary(other.role)) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED);
+    if (other.role == Role::zombie) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED | WNOWAIT);
+  }
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  const timespec none{};
+  while (::sigtimedwait(&children, nullptr, &none) > 0) {
+  }
+}
+
+// Stands in for a parent from outside: exists, waits, and tells how the first process of the program ended if that is its child.
+[[noreturn]] void stand_in(Site& site) {
+  ::prctl(PR_SET_NAME, "stasis-parent", 0, 0, 0);
+  ::dup3(site.control_fd, 3, O_CLOEXEC);
+  ::syscall(SYS_close_range, 4, ~0u, 0);
+  ::syscall(SYS_close_range, 0, 2, 0);
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(-1, &status, __WALL);
+    if (ended < 0) ::_exit(0);
+    if (ended != site.computation->root) continue;
+    ControlMessage message;
+    message.event = Event::root_ended;
+    message.status = status;
+    ::send(3, &message, sizeof message, MSG_NOSIGNAL);
+    ::close(3);
+  }
+}
+
+[[noreturn]] void live(Site& site, int index) {
+  const TreeNode& node = site.tree.nodes[static_cast<std::size_t>(index)];
+  const auto fork_those = [&](bool before_session) {
+    std::vector<int> some;
+    for (const int child : node.children)
+      if (site.tree.nodes[static_cast<std::size_t>(child)].before_session == before_session) some.push_back(child);
+    if (const Status status = fork_children(site, some); !status.ok()) report_failure(site, status.error());
+  };
+  fork_those(true);
+  if (node.session == node.pid && ::setsid() < 0) report_failure(site, system_error("setsid", -errno));
+  fork_those(false);
+  pass(site, Step::created);
+  if (node.group == node.pid && node.session != node.pid && ::setpgid(0, 0) != 0) report_failure(site, system_error("make a process group", -errno));
+  pass(site, Step::led);
+  if (node.group != 0 && node.group != node.pid && ::getpgrp() != node.group && ::setpgid(0, node.group) != 0)
+    report_failure(site, system_error("join the process group " + std::to_string(node.group), -errno));
+  pass(site, Step::joined);
+  if (node.role == Role::zombie) end_as(node.status);
+  settle_children(site, node);
+  if (is_temporary(node.role)) ::_exit(0);
+  pass(site, Step::settled);
+  if (node.role == Role::parent) stand_in(site);
+  become_member(site, node.member);
+}
+
+}  // namespace
+
+Result<int> fork_with_id(int pid) {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
+  arguments.set_tid_size = 1;
+  const long result = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (result < 0) return system_error("make a process with the id " + std::to_string(pid), -errno);
+  return static_cast<int>(result);
+}
+
+Status fork_children(Site& site, const std::vector<int>& children) {
+  for (const int child : children) {
+    STASIS_TRY_VALUE(const int pid, fork_with_id(site.tree.nodes[static_cast<std::size_t>(child)].pid));
+    if (pid == 0) live(site, child);
+  }
+  return {};
+}
+
+std::size_t expected_reports(const Tree& tree, Step step) {
+  if (step != Step::settled) return tree.nodes.size();
+  return static_cast<std::size_t>(
+      std::count_if(tree.nodes.begin(), tree.nodes.end(), [](const TreeNode& node) { return !is_temporary(node.role) && node.role != Role::zombie; }));
+}
+
+}  // namespace stasis::restart

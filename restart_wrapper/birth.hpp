@@ -1,0 +1,18 @@
+// Making the process tree: every process forks those that the tree says it forks, with the ids that they had.
+//
+// World: programs, inside the new namespace.
+#pragma once
+#include "restart_wrapper/site.hpp"
+
+namespace stasis::restart {
+
+// Forks with the id `pid` (clone3(2) set_tid, needs CAP_CHECKPOINT_RESTORE in the namespace). 0 in the child. Errors: system.
+Result<int> fork_with_id(int pid);
+
+// Forks the nodes of `children` and lets them go through the steps. Called by the first process for the top of the tree.
+Status fork_children(Site& site, const std::vector<int>& children);
+
+// How many processes report `step`.
+std::size_t expected_reports(const Tree& tree, Step step);
+
+}  // namespace stasis::restart

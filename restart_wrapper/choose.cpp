@@ -1,0 +1,53 @@
+// Which generation to restart from, see choose.hpp.
+// World: programs.
+#include "restart_wrapper/choose.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "core/environment.hpp"
+
+namespace stasis::restart {
+namespace {
+
+namespace files = std::filesystem;
+
+std::uint64_t number_of(const files::path& path) {
+  const std::string name = path.filename().string();
+  std::uint64_t number = 0;
+  const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return failure == std::errc() && end == name.data() + name.size() ? number : 0;
+}
+
+std::vector<std::string> images_in(const files::path& generation) {
+  std::vector<std::string> images;
+  std::error_code failure;
+  for (const auto& entry : files::recursive_directory_iterator(generation, failure))
+    if (entry.path().extension() == store_layout::kImageSuffix) images.push_back(files::absolute(entry.path()).string());
+  std::sort(images.begin(), images.end());
+  return images;
+}
+
+}  // namespace
+
+Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted) {
+  const files::path store(directory);
+  std::error_code failure;
+  if (!files::is_directory(store, failure)) return error(ErrorCode::no_store, directory);
+  if (!files::exists(store / store_layout::kIdentity, failure)) return error(ErrorCode::no_store, directory);
+  std::vector<Generation> found;
+  for (const auto& entry : files::directory_iterator(store / store_layout::kGenerations, failure)) {
+    const std::uint64_t number = number_of(entry.path());
+    if (number == 0 || (wanted != 0 && number != wanted) || !files::exists(entry.path() / store_layout::kManifest, failure)) continue;
+    found.push_back({number, images_in(entry.path()), 0});
+  }
+  if (found.empty()) return error(ErrorCode::no_generation, directory);
+  std::sort(found.begin(), found.end(), [](const Generation& a, const Generation& b) { return a.number > b.number; });
+  return found;
+}
+
+}  // namespace stasis::restart

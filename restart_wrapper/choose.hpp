@@ -1,0 +1,23 @@
+// Which generation to restart from.
+//
+// World: programs.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+
+namespace stasis::restart {
+
+struct Generation {
+  std::uint64_t number = 0;
+  std::vector<std::string> images;  // absolute paths, of this node
+  int root = 0;                     // pid of the program's first process, 0 if the manifest does not say
+};
+
+// The committed generations of the store at `directory` whose manifests can be read, newest first. For each manifest that is damaged a line goes to
+// standard error. `wanted` != 0: that one only. Errors: no_store, no_generation, manifest_damaged (nothing else is left).
+Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted);
+
+}  // namespace stasis::restart

@@ -1,0 +1,93 @@
+// All images of one generation on this node, see computation.hpp.
+// World: programs.
+#include "restart_wrapper/computation.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace stasis::restart {
+namespace {
+
+template <class Record>
+void merge(std::map<std::uint64_t, Shared<Record>>& all, const std::vector<Record>& records, const image::Image& image) {
+  for (const Record& record : records) {
+    auto [entry, fresh] = all.try_emplace(record.id, Shared<Record>{record, nullptr});
+    if (record.content.present && entry->second.content == nullptr) entry->second = {record, &image};
+  }
+}
+
+void collect(Computation& computation, const image::Image& image) {
+  const image::ProcessRecord& process = image.process();
+  computation.ids.insert({process.pid, process.parent, process.group, process.session});
+  for (const image::ThreadRecord& thread : image.threads()) computation.ids.insert(thread.tid);
+  for (const image::ZombieRecord& zombie : image.zombies()) computation.ids.insert({zombie.pid, zombie.group, zombie.session});
+  for (const image::DescriptorRecord& descriptor : image.descriptors()) computation.used_fds.insert(descriptor.fd);
+  merge(computation.descriptions, image.descriptions(), image);
+  merge(computation.shared_memory, image.shared_memory(), image);
+}
+
+Status check_together(const Computation& computation) {
+  std::set<int> seen;
+  for (const image::Image& image : computation.members) {
+    if (image.process().computation != computation.id || image.header().generation != computation.generation)
+      return error(ErrorCode::image_damaged, image.path()).with("it belongs to another computation or generation");
+    if (!seen.insert(image.process().pid).second) return error(ErrorCode::image_damaged, image.path()).with("there is another image of the same process");
+    for (const image::DescriptorRecord& descriptor : image.descriptors())
+      if (!computation.descriptions.contains(descriptor.description))
+        return error(ErrorCode::image_damaged, image.path()).with("a descriptor has no description: " + std::to_string(descriptor.fd));
+  }
+  return {};
+}
+
+// The first process is the one whose parent is outside. Orphans have theirs outside too: the init of their namespace.
+int guess_root(const Computation& computation) {
+  std::set<int> pids;
+  for (const image::Image& image : computation.members) pids.insert(image.process().pid);
+  int orphan = 0;
+  for (const image::Image& image : computation.members) {
+    const image::ProcessRecord& process = image.process();
+    if (pids.contains(process.parent)) continue;
+    if (process.parent > 1) return process.pid;
+    if (orphan == 0 || process.pid < orphan) orphan = process.pid;
+  }
+  return orphan;
+}
+
+}  // namespace
+
+std::vector<ProcessShape> Computation::shapes() const {
+  std::vector<ProcessShape> all;
+  for (std::size_t i = 0; i != members.size(); ++i) {
+    const image::ProcessRecord& process = members[i].process();
+    all.push_back({process.pid, process.parent, process.group, process.session, false, 0, static_cast<int>(i)});
+  }
+  for (const image::Image& image : members)
+    for (const image::ZombieRecord& zombie : image.zombies())
+      all.push_back({zombie.pid, image.process().pid, zombie.group, zombie.session, true, zombie.status, -1});
+  return all;
+}
+
+Result<Computation> load(const std::vector<std::string>& paths, int root) {
+  Computation computation;
+  for (const std::string& path : paths) {
+    STASIS_TRY_VALUE(image::Image image, image::Image::open(path));
+    computation.members.push_back(std::move(image));
+  }
+  if (computation.members.empty()) return error(ErrorCode::manifest_damaged, "it names no image");
+  computation.id = computation.members.front().process().computation;
+  computation.generation = computation.members.front().header().generation;
+  for (const image::Image& image : computation.members) collect(computation, image);
+  computation.ids.erase(0);
+  for (const auto& [id, description] : computation.descriptions)
+    if (description.record.kind == image::DescriptionKind::regular_file && (description.record.status_flags & O_ACCMODE) != O_RDONLY)
+      computation.written_files.insert({description.record.device, description.record.inode});
+  STASIS_TRY(check_together(computation));
+  computation.root = root != 0 ? root : guess_root(computation);
+  bool root_is_here = false;
+  for (const image::Image& image : computation.members)
+    if (image.process().pid == computation.root) root_is_here = true, computation.has_terminal = image.process().terminal != 0;
+  if (!root_is_here) computation.root = 0;
+  return computation;
+}
+
+}  // namespace stasis::restart

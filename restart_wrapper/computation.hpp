@@ -1,0 +1,45 @@
+// All images of one generation on this node, and what follows from them together.
+//
+// World: programs. Records point into the images, which live as long as the Computation.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/image/reader.hpp"
+#include "restart_wrapper/tree.hpp"
+
+namespace stasis::restart {
+
+// A resource that several processes may refer to: the record of one of them, and the image that holds its content (or null).
+template <class Record>
+struct Shared {
+  Record record;
+  const image::Image* content = nullptr;
+};
+using Description = Shared<image::DescriptionRecord>;
+using SharedMemory = Shared<image::SharedMemoryRecord>;
+
+struct Computation {
+  std::string id;
+  std::uint64_t generation = 0;
+  std::vector<image::Image> members;
+  std::map<std::uint64_t, Description> descriptions;     // by id
+  std::map<std::uint64_t, SharedMemory> shared_memory;   // by id
+  std::set<int> ids;          // every process and thread id, and those that the processes refer to
+  std::set<int> used_fds;     // descriptor numbers that any process uses
+  std::set<std::pair<std::uint64_t, std::uint64_t>> written_files;  // device and inode of files that some process has open for writing
+  int root = 0;               // pid of the first process; 0 if it had ended
+  bool has_terminal = false;  // the root had a controlling terminal from outside
+
+  const image::ProcessRecord& process(int member) const { return members[static_cast<std::size_t>(member)].process(); }
+  std::vector<ProcessShape> shapes() const;
+};
+
+// Opens and checks the images at `paths`. `root` is the pid of the first process if known, else 0: then the one that has its parent outside.
+// Errors: as Image::open; image_damaged when the images do not belong together.
+Result<Computation> load(const std::vector<std::string>& paths, int root);
+
+}  // namespace stasis::restart

@@ -1,0 +1,321 @@
+// Process 1 of the new namespace, see first_process.hpp.
+//
+// When it ends, the kernel ends everything in the namespace: a failed attempt is undone by leaving.
+// World: programs, inside the new namespace.
+#include "restart_wrapper/first_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <map>
+
+#include "restart_wrapper/birth.hpp"
+#include "restart_wrapper/control.hpp"
+#include "restart_wrapper/member.hpp"
+#include "restart_wrapper/shared_memory.hpp"
+#include "restart_wrapper/unique_fd.hpp"
+
+#include <linux/futex.h>
+
+namespace stasis::restart {
+namespace {
+
+// No step of the tree and no start of a coordinator takes this long on a machine that works; reading memory back has no deadline.
+constexpr int kDeadlineMs = 60'000;
+
+class Attempt {
+ public:
+  Attempt(Site& site, const FirstProcess& how) : site_(site), how_(how) {}
+
+  Status make() {
+    STASIS_TRY(furnish_namespace(how_.identity));
+    ::prctl(PR_SET_NAME, "stasis-init", 0, 0, 0);
+    if (!how_.share_session) ::setsid();
+    STASIS_TRY(prepare_status_pipe());
+    raise_last_id();
+    STASIS_TRY(start_coordinator());
+    STASIS_TRY(recreate_descriptions());
+    STASIS_TRY(recreate_shared_memory(site_));
+    STASIS_TRY(make_tree());
+    return collect_successes();
+  }
+
+  // Sends `event`, with a pidfd of the program's first process when it is alive.
+  void tell(Event event, const Error& failure, int pidfd) const;
+  int root_pidfd() const {
+    const auto root = members_.find(site_.computation->root);
+    return root == members_.end() ? -1 : root->second;
+  }
+
+ private:
+  Status prepare_status_pipe();
+  Status start_coordinator();
+  Status wait_until_ready(int fd);
+  Status recreate_descriptions();
+  void raise_last_id() const;
+  Status make_tree();
+  Status gather(Step step);
+  Status collect_successes();
+  Result<image::RestoreFailure> next_report(int timeout_ms);
+  Status check_alive();
+  Error from_report(const image::RestoreFailure& report) const;
+
+  Site& site_;
+  const FirstProcess& how_;
+  int status_reader_ = -1;
+  std::map<int, int> members_;     // pid -> pidfd of processes that must not end now
+  std::map<int, int> open_;        // those that have not reported success
+};
+
+void Attempt::tell(Event event, const Error& failure, int pidfd) const {
+  ControlMessage message;
+  message.event = event;
+  message.failure.code = static_cast<std::uint32_t>(failure.code);
+  message.failure.sys_errno = failure.sys_errno;
+  message.failure.length = static_cast<std::uint32_t>(std::min(failure.detail.size(), sizeof message.failure.text));
+  std::memcpy(message.failure.text, failure.detail.c_str(), message.failure.length);
+  iovec part{&message, sizeof message};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part, header.msg_iovlen = 1;
+  if (pidfd >= 0) {
+    header.msg_control = space, header.msg_controllen = sizeof space;
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET, rights->cmsg_type = SCM_RIGHTS, rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &pidfd, sizeof pidfd);
+  }
+  ::sendmsg(site_.control_fd, &header, MSG_NOSIGNAL);
+}
+
+Status Attempt::prepare_status_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("create the status pipe", -errno);
+  STASIS_TRY_VALUE(status_reader_, site_.numbers.move(ends[0]));
+  STASIS_TRY_VALUE(site_.status_fd, site_.numbers.move(ends[1]));
+  STASIS_TRY_VALUE(site_.control_fd, site_.numbers.move(site_.control_fd));
+  return {};
+}
+
+// The coordinator runs in a session of its own, outside the program's ids, without our environment's traces of Stasis.
+Status Attempt::start_coordinator() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("create a pipe for the coordinator", -errno);
+  UniqueFd reading(ends[0]), writing(ends[1]);
+  std::set<int> used = site_.computation->ids;
+  used.insert(site_.tree.ids.begin(), site_.tree.ids.end());
+  STASIS_TRY_VALUE(const int child, fork_with_id(free_id(used)));
+  if (child == 0) {
+    ::setsid();
+    const int null = ::open("/dev/null", O_RDWR);
+    for (int fd = 0; fd != 3; ++fd) ::dup2(null, fd);
+    const int ready = ::fcntl(writing.get(), F_DUPFD, 4);
+    ::dup2(ready, 3);
+    ::syscall(SYS_close_range, 4, ~0u, 0);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (const char* name : {"LD_PRELOAD", "STASIS_COMPUTATION", "STASIS_RUN", "STASIS_STDIO", "STASIS_FAULT"}) ::unsetenv(name);
+    std::vector<std::string> words = how_.coordinator;
+    words.insert(words.end(), {"--ready-fd", "3"});
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    ::execv(arguments.front(), arguments.data());
+    const std::string reason = "error: cannot run " + words.front() + ": " + std::strerror(errno) + "\n";
+    [[maybe_unused]] const ssize_t told = ::write(3, reason.data(), reason.size());
+    ::_exit(127);
+  }
+  writing.reset();
+  return wait_until_ready(reading.get());
+}
+
+Status Attempt::wait_until_ready(int fd) {
+  std::string line;
+  while (line.find('\n') == std::string::npos) {
+    pollfd events[] = {{fd, POLLIN, 0}, {site_.control_fd, POLLRDHUP, 0}};
+    const int ready = ::poll(events, 2, kDeadlineMs);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) return error(ErrorCode::restore_failed, "the coordinator did not start in time");
+    char bytes[512];
+    const ssize_t got = ::read(fd, bytes, sizeof bytes);
+    if (got <= 0) return error(ErrorCode::restore_failed, "the coordinator ended before it was ready");
+    line.append(bytes, static_cast<std::size_t>(got));
+  }
+  line.resize(line.find('\n'));
+  if (line != "ready") return error(ErrorCode::restore_failed, line).with("the coordinator did not start");
+  return {};
+}
+
+Status Attempt::recreate_descriptions() {
+  Workshop workshop;
+  workshop.computation = site_.computation;
+  workshop.numbers = &site_.numbers;
+  for (std::size_t i = 0; i != 3; ++i) {
+    STASIS_TRY_VALUE(workshop.stdio[i], site_.numbers.copy(how_.stdio[i]));
+  }
+  const std::string digits = std::to_string(site_.computation->generation);
+  workshop.cut_directory = how_.store + "/generations/" + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') + digits + "/cut";
+  for (const Kind& kind : kinds()) {
+    std::vector<const Description*> all;
+    for (const auto& [id, description] : site_.computation->descriptions)
+      if (description.record.kind == kind.kind) all.push_back(&description);
+    if (!all.empty()) STASIS_TRY(kind.recreate(workshop, all));
+  }
+  site_.fds = std::move(workshop.fds);
+  return {};
+}
+
+// New processes of the program, and threads of the coordinator, get ids after the old ones, as they would have.
+void Attempt::raise_last_id() const {
+  const int fd = ::open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  const std::string last = std::to_string(site_.computation->ids.empty() ? 300 : *site_.computation->ids.rbegin());
+  [[maybe_unused]] const ssize_t ignored = ::write(fd, last.data(), last.size());
+  ::close(fd);
+}
+
+Status Attempt::make_tree() {
+  STASIS_TRY(fork_children(site_, site_.tree.top));
+  STASIS_TRY(gather(Step::created));
+  for (const TreeNode& node : site_.tree.nodes) {
+    if (node.role != Role::member) continue;
+    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, node.pid, 0));
+    if (pidfd < 0) return system_error("watch process " + std::to_string(node.pid), -errno);
+    STASIS_TRY_VALUE(members_[node.pid], site_.numbers.move(pidfd));
+  }
+  for (const Step step : {Step::led, Step::joined}) STASIS_TRY(gather(step));
+  for (const int index : site_.tree.top) {
+    const TreeNode& node = site_.tree.nodes[static_cast<std::size_t>(index)];
+    if (node.role == Role::leader || node.role == Role::midwife) ::waitpid(node.pid, nullptr, 0);
+  }
+  if (how_.share_session) {
+    // The terminal's foreground goes to the group that had it, if that is one of the program.
+    const int group = site_.computation->root == 0 ? 0 : [&] {
+      for (const image::Image& image : site_.computation->members)
+        if (image.process().pid == site_.computation->root) return image.process().foreground_group;
+      return 0;
+    }();
+    if (group > 1 && site_.tree.ids.contains(group))
+      for (const int fd : how_.stdio)
+        if (::tcsetpgrp(fd, group) == 0) break;
+  }
+  return gather(Step::settled);
+}
+
+// Waits until all have reported `step`, then lets them go on.
+Status Attempt::gather(Step step) {
+  for (std::size_t missing = expected_reports(site_.tree, step); missing != 0;) {
+    STASIS_TRY_VALUE(const image::RestoreFailure report, next_report(kDeadlineMs));
+    if (report.code != 0) return from_report(report);
+    if (report.sys_errno == static_cast<std::int32_t>(step)) --missing;
+  }
+  site_.gate->released.store(static_cast<std::uint32_t>(step));
+  ::syscall(SYS_futex, &site_.gate->released, FUTEX_WAKE, ~0u >> 1, nullptr, nullptr, 0);
+  return {};
+}
+
+Status Attempt::collect_successes() {
+  // Our own copies of the program's descriptors go, so that ends of files and broken pipes are seen.
+  for (const auto& [id, fd] : site_.fds) ::close(fd);
+  for (const auto& [id, memory] : site_.shared_memory)
+    if (memory.fd >= 0) ::close(memory.fd);
+  ::close(site_.status_fd);
+  open_ = members_;
+  while (!open_.empty()) {
+    STASIS_TRY_VALUE(const image::RestoreFailure report, next_report(-1));
+    if (report.code != 0) return from_report(report);
+    if (report.sys_errno == 0) open_.erase(report.pid);
+  }
+  return {};
+}
+
+// The next record of the status pipe. Ends early, with an error, when a process of the program ended that has not reported success,
+// or when the outer process is gone.
+Result<image::RestoreFailure> Attempt::next_report(int timeout_ms) {
+  const std::map<int, int>& watched = open_.empty() ? members_ : open_;
+  std::vector<pollfd> events{{status_reader_, POLLIN, 0}, {site_.control_fd, POLLRDHUP, 0}};
+  std::vector<int> pids;
+  for (const auto& [pid, pidfd] : watched) {
+    events.push_back({pidfd, POLLIN, 0});
+    pids.push_back(pid);
+  }
+  for (;;) {
+    const int ready = ::poll(events.data(), events.size(), timeout_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return system_error("wait for the processes", -errno);
+    if (ready == 0) return error(ErrorCode::restore_failed, "the processes did not get on in time");
+    if (events[1].revents != 0) ::_exit(1);
+    if (events[0].revents & POLLIN) {
+      image::RestoreFailure report;
+      if (::read(status_reader_, &report, sizeof report) == sizeof report) return report;
+      return error(ErrorCode::restore_failed, "the status pipe broke");
+    }
+    for (std::size_t i = 2; i != events.size(); ++i)
+      if (events[i].revents != 0)
+        return error(ErrorCode::restore_failed, "process " + std::to_string(pids[i - 2]) + " ended while it was being restored");
+    return error(ErrorCode::restore_failed, "all processes ended while they were being restored");
+  }
+}
+
+Error Attempt::from_report(const image::RestoreFailure& report) const {
+  Error failure = error(static_cast<ErrorCode>(report.code), std::string_view(report.text, std::min<std::size_t>(report.length, sizeof report.text)));
+  failure.sys_errno = report.sys_errno;
+  for (const image::Image& image : site_.computation->members)
+    if (image.process().pid == report.pid) {
+      const bool file = failure.code == ErrorCode::image_damaged || failure.code == ErrorCode::image_truncated;
+      return failure.with(file ? image.path() : "process " + std::to_string(report.pid) + " " + std::string(image.process().program));
+    }
+  return failure.with("process " + std::to_string(report.pid));
+}
+
+// Waits for everybody: our children, and all whose parents have ended.
+[[noreturn]] void reap(const Site& site) {
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(-1, &status, __WALL);
+    if (ended < 0 && errno == ECHILD) ::_exit(0);
+    if (ended != site.computation->root) continue;
+    ControlMessage message;
+    message.event = Event::root_ended;
+    message.status = status;
+    ::send(site.control_fd, &message, sizeof message, MSG_NOSIGNAL);
+  }
+}
+
+// Keeps nothing but the way to the outer process and the store's lock.
+void let_go(Site& site, const FirstProcess& how) {
+  std::vector<int> kept{site.control_fd, how.lock_fd};
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 0;
+  for (const int fd : kept) {
+    if (fd < 0) continue;
+    if (static_cast<unsigned>(fd) > next) ::syscall(SYS_close_range, next, static_cast<unsigned>(fd) - 1, 0);
+    next = static_cast<unsigned>(fd) + 1;
+  }
+  ::syscall(SYS_close_range, next, ~0u, 0);
+}
+
+}  // namespace
+
+void run_first_process(Site& site, const FirstProcess& how) {
+  Attempt attempt(site, how);
+  if (const Status status = attempt.make(); !status.ok()) {
+    attempt.tell(Event::failed, status.error(), -1);
+    ::_exit(1);
+  }
+  attempt.tell(Event::restored, Error{}, attempt.root_pidfd());
+  let_go(site, how);
+  reap(site);
+}
+
+}  // namespace stasis::restart

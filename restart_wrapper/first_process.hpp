@@ -1,0 +1,26 @@
+// Process 1 of the new namespace: it makes everything, lets it go, and then only reaps.
+//
+// World: programs, inside the new namespace.
+#pragma once
+#include <array>
+#include <string>
+#include <vector>
+
+#include "restart_wrapper/namespace.hpp"
+#include "restart_wrapper/site.hpp"
+
+namespace stasis::restart {
+
+struct FirstProcess {
+  Identity identity;
+  std::string store;                        // absolute
+  std::vector<std::string> coordinator;     // its program and arguments, without --ready-fd
+  bool share_session = false;
+  std::array<int, 3> stdio{-1, -1, -1};
+  int lock_fd = -1;                         // held open, so that the lock of the store is ours as long as the computation lives
+};
+
+// Runs process 1. Does not return. Tells the outer process through site.control_fd (control.hpp).
+[[noreturn]] void run_first_process(Site& site, const FirstProcess& how);
+
+}  // namespace stasis::restart

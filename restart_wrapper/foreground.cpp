@@ -1,0 +1,195 @@
+// Standing in for the program, see foreground.hpp.
+//
+// Signals are taken from a signalfd, which tells who sent them: what the terminal's keys made (si_code SI_KERNEL) has reached the program already when it is
+// in our session. In a batch job SIGTERM and SIGURG are notices of the batch system and are offered to the coordinator first.
+// World: programs, the outer process.
+#include "restart_wrapper/foreground.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "core/proto/frame.hpp"
+#include "core/proto/messages.hpp"
+#include "restart_wrapper/control.hpp"
+#include "restart_wrapper/unique_fd.hpp"
+
+namespace stasis::restart {
+namespace {
+
+constexpr std::array kPassedOn{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP, SIGURG};
+
+class Session {
+ public:
+  Session(const Foreground& how, int signal_fd) : how_(how), signals_(signal_fd) {}
+
+  Outcome wait() {
+    while (!done_) {
+      pollfd events[] = {{how_.control_fd, POLLIN, 0}, {signals_, POLLIN, 0}, {notice_.get(), POLLIN, 0}};
+      const int ready = ::poll(events, notice_ ? 3 : 2, -1);
+      if (ready < 0) continue;
+      if (events[1].revents != 0) take_signal();
+      if (notice_ && events[2].revents != 0) take_answer();
+      if (events[0].revents != 0) take_message();
+    }
+    return outcome_;
+  }
+
+ private:
+  void take_message();
+  void take_signal();
+  void pass_on(int signal);
+  void offer(int signal);
+  void take_answer();
+  void end_first_process();
+
+  const Foreground& how_;
+  int signals_;
+  UniqueFd root_;      // pidfd of the program's first process
+  UniqueFd notice_;    // connection to the coordinator while a notice is open
+  int offered_ = 0;    // the signal it is about
+  bool done_ = false;
+  Outcome outcome_;
+};
+
+void Session::take_message() {
+  ControlMessage message;
+  iovec part{&message, sizeof message};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part, header.msg_iovlen = 1, header.msg_control = space, header.msg_controllen = sizeof space;
+  const ssize_t got = ::recvmsg(how_.control_fd, &header, MSG_CMSG_CLOEXEC);
+  if (got < 0 && errno == EINTR) return;
+  if (got != sizeof message) {
+    // Process 1 is gone. After the program was back this is the end of all its processes without a first one among them.
+    done_ = true;
+    if (!outcome_.restored) outcome_.failure = error(ErrorCode::restore_failed, "the first process of the namespace ended");
+    end_first_process();
+    return;
+  }
+  if (cmsghdr* rights = CMSG_FIRSTHDR(&header); rights != nullptr && rights->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    root_.reset(fd);
+  }
+  switch (message.event) {
+    case Event::restored: outcome_.restored = true; return;
+    case Event::root_ended:
+      outcome_.exit_status = WIFSIGNALED(message.status) ? 128 + WTERMSIG(message.status) : WEXITSTATUS(message.status);
+      done_ = true;
+      return;
+    case Event::failed:
+      outcome_.failure = error(static_cast<ErrorCode>(message.failure.code), std::string_view(message.failure.text, std::min<std::size_t>(message.failure.length, sizeof message.failure.text)));
+      outcome_.failure.sys_errno = message.failure.sys_errno;
+      done_ = true;
+      end_first_process();
+  }
+}
+
+// Everything in the namespace ends with its first process, and is gone when that has been waited for.
+void Session::end_first_process() {
+  ::kill(how_.first_process, SIGKILL);
+  while (::waitpid(how_.first_process, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void Session::take_signal() {
+  signalfd_siginfo info;
+  if (::read(signals_, &info, sizeof info) != sizeof info) return;
+  const int signal = static_cast<int>(info.ssi_signo);
+  if (!outcome_.restored) {
+    if (signal == SIGWINCH || signal == SIGCONT || signal == SIGTSTP || signal == SIGURG) return;
+    end_first_process();
+    outcome_.restored = true;  // nothing to fall back for: we were told to end
+    outcome_.exit_status = 128 + signal;
+    done_ = true;
+    return;
+  }
+  const bool from_keys = info.ssi_code == SI_KERNEL && how_.share_session;
+  if (how_.batch && (signal == SIGTERM || signal == SIGURG)) return offer(signal);
+  if (signal == SIGURG) return;
+  if (!from_keys) pass_on(signal);
+  if (signal == SIGTSTP) ::raise(SIGSTOP);
+}
+
+void Session::pass_on(int signal) {
+  if (root_) ::syscall(SYS_pidfd_send_signal, root_.get(), signal, nullptr, 0);
+}
+
+template <class Message>
+bool send_message(int fd, const Message& message) {
+  std::array<char, 512> bytes{};
+  Writer writer(bytes.data() + sizeof(proto::FrameHeader), bytes.size() - sizeof(proto::FrameHeader));
+  writer.record(message);
+  proto::FrameHeader header;
+  header.type = static_cast<std::uint16_t>(Message::kType);
+  header.length = static_cast<std::uint32_t>(writer.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  const std::size_t size = sizeof header + writer.size();
+  return writer.ok() && ::send(fd, bytes.data(), size, MSG_NOSIGNAL) == static_cast<ssize_t>(size);
+}
+
+// Offers a notice to the coordinator. If that cannot be reached the program gets the signal.
+void Session::offer(int signal) {
+  if (notice_) return;  // the coordinator is at it
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, how_.coordinator_socket.c_str(), sizeof address.sun_path - 1);
+  UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  proto::Hello hello;
+  hello.computation = how_.computation;
+  hello.program = "stasis restart";
+  proto::Notice notice;
+  notice.signal = signal;
+  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || !send_message(connection.get(), hello) ||
+      !send_message(connection.get(), notice))
+    return pass_on(signal);
+  offered_ = signal;
+  notice_ = std::move(connection);
+}
+
+void Session::take_answer() {
+  std::array<char, 512> bytes{};
+  const ssize_t got = ::recv(notice_.get(), bytes.data(), bytes.size(), 0);
+  proto::FrameHeader header;
+  proto::NoticeAnswer answer;
+  if (got >= static_cast<ssize_t>(sizeof header)) {
+    std::memcpy(&header, bytes.data(), sizeof header);
+    Reader reader({bytes.data() + sizeof header, static_cast<std::size_t>(got) - sizeof header});
+    if (header.type == static_cast<std::uint16_t>(proto::MessageType::notice_answer)) reader.record(answer);
+  }
+  notice_.reset();
+  if (!answer.held) pass_on(offered_);
+}
+
+}  // namespace
+
+Result<int> hold_signals() {
+  sigset_t set;
+  ::sigfillset(&set);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) ::sigdelset(&set, signal);
+  if (::sigprocmask(SIG_SETMASK, &set, nullptr) != 0) return system_error("block signals", -errno);
+  ::sigemptyset(&set);
+  for (const int signal : kPassedOn) {
+    ::signal(signal, SIG_DFL);  // a caller may have us ignore them (nohup, background shells): the program decides for itself
+    ::sigaddset(&set, signal);
+  }
+  const int fd = ::signalfd(-1, &set, SFD_CLOEXEC);
+  if (fd < 0) return system_error("make a descriptor for signals", -errno);
+  return fd;
+}
+
+Outcome stand_in_for_program(const Foreground& how, int signal_fd) { return Session(how, signal_fd).wait(); }
+
+}  // namespace stasis::restart

@@ -1,0 +1,136 @@
+// Regular files.
+//
+// A file that was open for writing goes back to its length at the checkpoint: what the program wrote after it, it will write
+// again. What is cut off is kept in the store, once a file. A file without a name, or a small file that was only read and is not there any more as it
+// was, comes from the content in the image, as a file without a name. Nothing is ever created under its name or truncated by opening.
+// World: programs.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "restart_wrapper/kinds/kind.hpp"
+#include "restart_wrapper/unique_fd.hpp"
+
+namespace stasis::restart {
+namespace {
+
+bool is_written(const image::DescriptionRecord& record) { return (record.status_flags & O_ACCMODE) != O_RDONLY; }
+
+bool is_in_proc(const image::DescriptionRecord& record) { return record.path.starts_with("/proc/") || record.path.starts_with("/sys/"); }
+
+std::uint64_t mtime_ns(const struct stat& status) {
+  return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
+}
+
+// Whether the content in the image takes the place of what is under the name now.
+bool comes_from_image(const Computation& computation, const Description& description) {
+  const image::DescriptionRecord& record = description.record;
+  if (record.deleted) return true;
+  if (is_written(record) || description.content == nullptr || is_in_proc(record)) return false;
+  if (computation.written_files.contains({record.device, record.inode})) return false;
+  struct stat status{};
+  if (::stat(label(description).c_str(), &status) != 0) return true;
+  return static_cast<std::uint64_t>(status.st_size) != record.size || mtime_ns(status) != record.mtime_ns;
+}
+
+Status check_one(const Computation& computation, const Description& description) {
+  const image::DescriptionRecord& record = description.record;
+  if (comes_from_image(computation, description)) {
+    if (description.content == nullptr && record.size != 0) return error(ErrorCode::file_missing, label(description)).with("the content of a deleted file is in no image");
+    return {};
+  }
+  struct stat status{};
+  if (::stat(label(description).c_str(), &status) != 0)
+    return errno == ENOENT ? error(ErrorCode::file_missing, label(description)) : system_error("stat " + label(description), -errno);
+  if (!S_ISREG(status.st_mode)) return error(ErrorCode::file_changed, label(description)).with("it is no regular file any more");
+  if (is_written(record) && static_cast<std::uint64_t>(status.st_size) < record.size)
+    return error(ErrorCode::file_changed, label(description)).with("it is shorter than at the checkpoint");
+  const int access = !is_written(record) ? R_OK : (record.status_flags & O_ACCMODE) == O_WRONLY ? W_OK : R_OK | W_OK;
+  if (::access(label(description).c_str(), access) != 0) return system_error("access " + label(description), -errno);
+  return {};
+}
+
+Status check(const Computation& computation, std::span<const Description* const> all) {
+  for (const Description* description : all) STASIS_TRY(check_one(computation, *description));
+  return {};
+}
+
+// Keeps the bytes of `fd` from `length` on in `directory`, named after the file, then cuts them off.
+Status cut(const Workshop& workshop, const Description& description, int fd, std::uint64_t present) {
+  const std::uint64_t length = description.record.size;
+  std::error_code failure;
+  std::filesystem::create_directories(workshop.cut_directory, failure);
+  const std::string kept = workshop.cut_directory + "/" + std::to_string(description.record.inode) + "-" +
+                           std::filesystem::path(label(description)).filename().string();
+  UniqueFd source(::open(label(description).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd target(::open(kept.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (source && !target) return system_error("create " + kept, -errno);
+  std::string buffer(1u << 20, '\0');
+  for (std::uint64_t at = length; source && at < present;) {  // a file that may be written and not read cannot be kept
+    const ssize_t got = ::pread(source.get(), buffer.data(), std::min<std::uint64_t>(buffer.size(), present - at), static_cast<off_t>(at));
+    if (got < 0) return system_error("read " + label(description), -errno);
+    if (got == 0) break;
+    if (::write(target.get(), buffer.data(), static_cast<std::size_t>(got)) != got) return system_error("write " + kept, -errno);
+    at += static_cast<std::uint64_t>(got);
+  }
+  if (::ftruncate(fd, static_cast<off_t>(length)) != 0) return system_error("shorten " + label(description), -errno);
+  return {};
+}
+
+Status open_by_name(Workshop& workshop, const Description& description) {
+  const image::DescriptionRecord& record = description.record;
+  UniqueFd fd(::open(label(description).c_str(), open_flags(record)));
+  if (!fd) return system_error("open " + label(description), -errno);
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return system_error("stat " + label(description), -errno);
+  const auto present = static_cast<std::uint64_t>(status.st_size);
+  if (is_written(record) && S_ISREG(status.st_mode) && present > record.size) STASIS_TRY(cut(workshop, description, fd.get(), present));
+  if (::lseek(fd.get(), static_cast<off_t>(record.offset), SEEK_SET) < 0) return system_error("seek in " + label(description), -errno);
+  return workshop.put(record.id, fd.release());
+}
+
+// A file without a name in the directory where it had one, or else where temporary files go.
+Result<int> nameless_file(const std::string& path) {
+  for (const std::string& directory : {std::filesystem::path(path).parent_path().string(), std::string("/tmp"), std::string("/dev/shm")}) {
+    const int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) return fd;
+  }
+  return system_error("create a file without a name for " + path, -errno);
+}
+
+Status open_from_image(Workshop& workshop, const std::vector<const Description*>& group) {
+  const auto holder = std::find_if(group.begin(), group.end(), [](const Description* one) { return one->content != nullptr; });
+  const Description& source = holder == group.end() ? *group.front() : **holder;
+  STASIS_TRY_VALUE(const int nameless, nameless_file(label(source)));
+  UniqueFd file(nameless);
+  if (::fchmod(file.get(), source.record.mode & 07777) != 0) return system_error("set the mode of " + label(source), -errno);
+  if (::ftruncate(file.get(), static_cast<off_t>(source.record.size)) != 0) return system_error("lengthen " + label(source), -errno);
+  STASIS_TRY(write_content(source, file.get()));
+  for (const Description* one : group) {
+    STASIS_TRY_VALUE(const int again, open_again(file.get(), open_flags(one->record)));
+    if (::lseek(again, static_cast<off_t>(one->record.offset), SEEK_SET) < 0) return system_error("seek in " + label(*one), -errno);
+    STASIS_TRY(workshop.put(one->record.id, again));
+  }
+  return {};
+}
+
+Status recreate(Workshop& workshop, std::span<const Description* const> all) {
+  for (const std::vector<const Description*>& group : by_object(all)) {
+    if (comes_from_image(*workshop.computation, *group.front())) {
+      STASIS_TRY(open_from_image(workshop, group));
+      continue;
+    }
+    for (const Description* one : group) STASIS_TRY(open_by_name(workshop, *one));
+  }
+  return {};
+}
+
+}  // namespace
+
+const Kind kinds_detail::regular_file{image::DescriptionKind::regular_file, "file", check, recreate};
+
+}  // namespace stasis::restart

@@ -1,0 +1,28 @@
+// The namespaces in which a computation gets its old ids back.
+//
+// World: programs.
+#pragma once
+#include "core/base/result.hpp"
+
+namespace stasis::restart {
+
+// Who the computation belongs to, and whether that takes a user namespace: everybody but root with CAP_SYS_ADMIN needs one. Taken
+// before the fork: inside, ids cannot be asked for until the maps are written.
+struct Identity {
+  unsigned user = 0;
+  unsigned group = 0;
+  bool own_users = true;
+};
+Identity identity();
+
+// Forks into new pid and mount namespaces, and a new user namespace if need be. Returns 0 in the child, which is process 1 there and must
+// call `furnish_namespace` first, else the child's id. Errors: no_namespace.
+Result<int> fork_into_namespace(const Identity& identity);
+
+// In the child: maps user and group to themselves, keeps mounts inside, mounts a /proc of its own. Errors: no_namespace with the step.
+Status furnish_namespace(const Identity& identity);
+
+// Finds out whether both will work, by trying them. Errors: theirs.
+Status check_namespace();
+
+}  // namespace stasis::restart

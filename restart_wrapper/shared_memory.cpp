@@ -1,0 +1,69 @@
+// Memory that processes share, see shared_memory.hpp.
+// World: programs.
+#include "restart_wrapper/shared_memory.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "restart_wrapper/unique_fd.hpp"
+
+namespace stasis::restart {
+
+std::string memory_file_name(std::string_view path);
+
+namespace {
+
+Status fill_mapping(const SharedMemory& memory, char* base, std::uint64_t length) {
+  if (memory.content == nullptr) return {};
+  return memory.content->read_content(memory.record.content, [&](std::uint64_t offset, std::string_view bytes) -> Status {
+    if (offset > length || bytes.size() > length - offset) return error(ErrorCode::image_damaged, memory.content->path()).with("content beyond the end of shared memory");
+    std::memcpy(base + offset, bytes.data(), bytes.size());
+    return {};
+  });
+}
+
+Status recreate_anonymous(Site& site, const SharedMemory& memory, std::uint64_t& cursor) {
+  const std::uint64_t length = (memory.record.size + image::kPage - 1) / image::kPage * image::kPage;
+  void* base = ::mmap(reinterpret_cast<void*>(cursor), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  if (base == MAP_FAILED) return system_error("make shared memory", -errno);
+  STASIS_TRY(fill_mapping(memory, static_cast<char*>(base), length));
+  site.shared_memory[memory.record.id] = {cursor, -1};
+  cursor += (length + (2u << 20) - 1) / (2u << 20) * (2u << 20);
+  return {};
+}
+
+Status recreate_file(Site& site, const SharedMemory& memory) {
+  for (const auto& [id, description] : site.computation->descriptions) {
+    const image::DescriptionRecord& record = description.record;
+    if (record.device != memory.record.device || record.inode != memory.record.inode || !site.fds.contains(id)) continue;
+    site.shared_memory[memory.record.id] = {0, site.fds[id]};
+    return {};
+  }
+  // Nobody has it open: a memory file serves for a deleted file too, for only its content can be seen.
+  UniqueFd file(::memfd_create(memory_file_name(memory.record.path).c_str(), MFD_CLOEXEC));
+  if (!file || ::ftruncate(file.get(), static_cast<off_t>(memory.record.size)) != 0) return system_error("make a file for shared memory", -errno);
+  if (memory.record.size != 0) {
+    void* base = ::mmap(nullptr, memory.record.size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (base == MAP_FAILED) return system_error("map a file for shared memory", -errno);
+    const Status filled = fill_mapping(memory, static_cast<char*>(base), memory.record.size);
+    ::munmap(base, memory.record.size);
+    STASIS_TRY(filled);
+  }
+  STASIS_TRY_VALUE(const int fd, site.numbers.move(file.release()));
+  site.shared_memory[memory.record.id] = {0, fd};
+  return {};
+}
+
+}  // namespace
+
+Status recreate_shared_memory(Site& site) {
+  std::uint64_t cursor = site.shared.start;
+  for (const auto& [id, memory] : site.computation->shared_memory)
+    STASIS_TRY(memory.record.anonymous ? recreate_anonymous(site, memory, cursor) : recreate_file(site, memory));
+  return {};
+}
+
+}  // namespace stasis::restart
