@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 
+#include "spank_plugin/option_values.hpp"
 #include "spank_plugin/options.hpp"
 #include "spank_plugin/session.hpp"
 #include "spank_plugin/submit.hpp"

@@ -6,8 +6,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "core/base/duration.hpp"
-#include "spank_plugin/options.hpp"
+#include "spank_plugin/option_values.hpp"
 
 namespace stasis::spank {
 namespace {

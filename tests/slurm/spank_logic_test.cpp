@@ -1,14 +1,42 @@
-// The parts of the plugin that need no Slurm: lists of preloaded libraries and the names of stores.
+// The parts of the plugin that need no Slurm: values of options, lists of preloaded libraries, names of stores.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "spank_plugin/option_values.hpp"
 #include "spank_plugin/preload.hpp"
 #include "spank_plugin/store_directory.hpp"
 
 namespace stasis::spank {
 namespace {
+
+TEST(OptionValues, TimesAndNumbers) {
+  EXPECT_EQ(*parse_interval("30s"), 30u);
+  EXPECT_EQ(*parse_interval("1-00:30"), 88'200u);
+  EXPECT_EQ(parse_interval("30x").error().code, ErrorCode::bad_time);
+  EXPECT_EQ(parse_interval("").error().code, ErrorCode::bad_time);
+  EXPECT_EQ(*parse_keep("2"), 2u);
+  for (const char* bad : {"", "0", "-1", "2x", "99999999999"}) EXPECT_EQ(parse_keep(bad).error().code, ErrorCode::bad_number) << bad;
+}
+
+TEST(OptionValues, Directories) {
+  EXPECT_EQ((*parse_directory("a/%j", "/home/alice")).view(), "/home/alice/a/%j");
+  EXPECT_EQ((*parse_directory("/s/%u%%", "/home/alice")).view(), "/s/%u%%");
+  for (const char* bad : {"", "a%z", "a%", "a\nb"}) EXPECT_EQ(parse_directory(bad, "/").error().code, ErrorCode::bad_directory) << bad;
+  EXPECT_FALSE(parse_directory(std::string(4'000, 'a'), "/").ok());
+}
+
+TEST(OptionValues, ArgumentsOfPlugstack) {
+  char good[] = "grace=90", bad[] = "grace=soon", unknown[] = "speed=9";
+  char* one = good;
+  EXPECT_EQ((*parse_site(1, &one)).grace_seconds, 90u);
+  EXPECT_EQ((*parse_site(0, nullptr)).grace_seconds, 60u);
+  one = bad;
+  EXPECT_FALSE(parse_site(1, &one).ok());
+  one = unknown;
+  EXPECT_FALSE(parse_site(1, &one).ok());
+}
 
 TEST(Preload, PutsTheLibraryFirstAndKeepsTheUsersList) {
   EXPECT_EQ(with_library("/p/libstasis.so", ""), "/p/libstasis.so");
