@@ -20,8 +20,9 @@ class Builder {
     for (const ProcessShape& process : processes_) add_process(process);
     used_.insert(options_.taken.begin(), options_.taken.end());
     used_.insert(1);
-    for (int i = 0, count = size(); i != count; ++i) settle_leaders(i);
-    for (int i = 0, count = size(); i != count; ++i) settle_parent(i);
+    const int processes = size();
+    for (int i = 0; i != processes; ++i) settle_leaders(i);
+    for (int i = 0; i != processes; ++i) settle_parent(i);
     for (int i = 0, count = size(); i != count; ++i) STASIS_TRY(settle_creator(i));
     STASIS_TRY(link());
     return std::move(tree_);
@@ -172,15 +173,17 @@ Status Builder::link() {
       else node(node(i).creator).children.push_back(i);
     }
   }
-  std::size_t reached = 0;
+  std::set<int> reached;
   std::vector<int> open = tree_.top;
   while (!open.empty()) {
     const int next = open.back();
     open.pop_back();
-    ++reached;
+    reached.insert(next);
     open.insert(open.end(), node(next).children.begin(), node(next).children.end());
   }
-  if (reached != tree_.nodes.size()) return error(ErrorCode::restore_failed, "the sessions and parents in the images form a circle");
+  for (int i = 0; i != size(); ++i)
+    if (!reached.contains(i))
+      return error(ErrorCode::restore_failed, "the session of process " + std::to_string(node(i).pid) + " cannot be reached from its parent");
   for (const TreeNode& made : tree_.nodes) tree_.ids.insert(made.pid);
   return {};
 }

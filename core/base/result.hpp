@@ -43,6 +43,7 @@ class [[nodiscard]] Result {
   T& operator*() noexcept { return value_; }
   const T& operator*() const noexcept { return value_; }
   T* operator->() noexcept { return &value_; }
+  const T* operator->() const noexcept { return &value_; }
   const Error& error() const noexcept { return error_; }
 
  private:

@@ -98,7 +98,7 @@ class Writer {
     put_bytes(text.data(), text.size());
   }
   void put_bytes(const void* bytes, std::size_t count) noexcept {
-    if (size_ + count <= capacity_ && count != 0) std::memcpy(buffer_ + size_, bytes, count);
+    if (count != 0 && count <= capacity_ && size_ <= capacity_ - count) std::memcpy(buffer_ + size_, bytes, count);
     size_ += count;
   }
   char* buffer_;
