@@ -1,4 +1,4 @@
-// The point of no return, see handover.hpp. Layout of the parking place: code | header, operations, runs, data | stack.
+// The point of no return, see handover.hpp. Layout of the parking place: code | header, operations, runs, data | helpers' stacks | stack.
 // World: programs.
 #include "restart_wrapper/handover.hpp"
 
@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -40,9 +41,9 @@ void unregister_rseq() {
 
 }  // namespace
 
-std::uint64_t restorer_size() { return code_size() + kStack + image::kPage; }
+std::uint64_t restorer_size() { return code_size() + kMostHelpers * kHelperStack + kStack + image::kPage; }
 
-Error hand_over(Plan& plan, const Range& parking, int status_fd, int pid) {
+Error hand_over(Plan& plan, const Range& parking, int status_fd, int pid, std::uint32_t helpers) {
   const std::uint64_t size = sizeof(PlanHeader) + plan.ops.size() * sizeof(Op) + plan.runs.size() * sizeof(image::PageRun) + plan.data.size() + 4 * 64;
   if (restorer_size() + page_up(size) > parking.length()) return error(ErrorCode::defect, "the parking place is too small for the plan");
   void* base = ::mmap(reinterpret_cast<void*>(parking.start), parking.length(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -60,6 +61,9 @@ Error hand_over(Plan& plan, const Range& parking, int status_fd, int pid) {
   placed->op_count = static_cast<std::uint32_t>(plan.ops.size());
   placed->status_fd = status_fd;
   placed->pid = pid;
+  placed->helpers = std::min(helpers, kMostHelpers);
+  placed->helper_stacks = parking.end - kStack - kMostHelpers * kHelperStack;
+  placed->has_avx2 = __builtin_cpu_supports("avx2") ? 1 : 0;
   auto* map = reinterpret_cast<prctl_mm_map*>(placed->data + plan.memory_map_at);
   map->auxv = reinterpret_cast<__u64*>(placed->data + plan.auxiliary_at);
 

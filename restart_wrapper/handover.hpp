@@ -9,7 +9,8 @@ namespace stasis::restart {
 // Bytes of address space that the restorer needs besides the plan: its code and its stack.
 std::uint64_t restorer_size();
 
-// Carries `plan` out. Returns only on failure before anything was touched. `parking` must be free or reserved, large enough.
-Error hand_over(Plan& plan, const Range& parking, int status_fd, int pid);
+// Carries `plan` out. Returns only on failure before anything was touched. `parking` must be free or reserved, large enough. `helpers`: how many
+// processes may help reading.
+Error hand_over(Plan& plan, const Range& parking, int status_fd, int pid, std::uint32_t helpers);
 
 }  // namespace stasis::restart

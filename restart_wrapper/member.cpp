@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -115,6 +116,14 @@ Result<PlanInput> plan_input(Site& site, const image::Image& image) {
   return input;
 }
 
+// Processors that would have nothing to do while each process reads its own image.
+std::uint32_t helpers_for(const Site& site) {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 0;
+  const std::size_t processors = static_cast<std::size_t>(CPU_COUNT(&allowed)) / site.computation->members.size();
+  return processors > 1 ? static_cast<std::uint32_t>(processors - 1) : 0;
+}
+
 Error attempt(Site& site, int index) {
   const image::Image& image = site.computation->members[static_cast<std::size_t>(index)];
   STASIS_TRY_VALUE(PlanInput input, plan_input(site, image));
@@ -125,7 +134,7 @@ Error attempt(Site& site, int index) {
   for (const auto& [id, source] : input.shared_memory)
     if (source.fd >= 0) kept.push_back(source.fd);
   STASIS_TRY(place_descriptors(site, image, kept));
-  return hand_over(plan, site.parking, site.status_fd, image.process().pid);
+  return hand_over(plan, site.parking, site.status_fd, image.process().pid, helpers_for(site));
 }
 
 void send_report(const Site& site, const image::RestoreFailure& record) {

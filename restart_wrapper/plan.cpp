@@ -1,7 +1,7 @@
 // From an image to a plan, see plan.hpp.
 //
-// The order: clear everything but the parking place, the vdso and inherited shared memory; the vdso; the mappings, each filled and brought to its
-// protection before the next; inherited shared memory goes; then what refers to the whole (memory map, limits); the jump.
+// The order: clear everything but the parking place, the vdso and inherited shared memory; the vdso; the mappings, writable where content comes; all content;
+// protections and advice; inherited shared memory goes; then what refers to the whole (memory map, limits); the jump.
 // World: programs.
 #include "restart_wrapper/plan.hpp"
 
@@ -30,6 +30,8 @@ class Builder {
     clear();
     STASIS_TRY(place_vdso());
     for (const image::MappingRecord& mapping : input_.image->mappings()) STASIS_TRY(place(mapping));
+    read_everything();
+    plan_.ops.insert(plan_.ops.end(), after_reading_.begin(), after_reading_.end());
     if (next_run_ != input_.image->page_runs().size())
       return error(ErrorCode::image_damaged, "a page run lies in no mapping: " + hex(input_.image->page_runs()[next_run_].address));
     drop_shared();
@@ -40,6 +42,11 @@ class Builder {
  private:
   Op& add(OpKind kind, std::uint64_t address = 0, std::uint64_t length = 0) {
     Op& op = plan_.ops.emplace_back();
+    op.kind = kind, op.address = address, op.length = length;
+    return op;
+  }
+  Op& add_later(OpKind kind, std::uint64_t address, std::uint64_t length) {
+    Op& op = after_reading_.emplace_back();
     op.kind = kind, op.address = address, op.length = length;
     return op;
   }
@@ -60,7 +67,8 @@ class Builder {
   void move_vdso(const Range& target);
   Status place(const image::MappingRecord& mapping);
   Status place_shared_memory(const image::MappingRecord& mapping);
-  void fill(const image::MappingRecord& mapping, std::size_t first, std::size_t count);
+  void use_huge_pages(const image::MappingRecord& mapping, std::size_t first, std::size_t count);
+  void read_everything();
   void advise(const image::MappingRecord& mapping);
   void drop_shared();
   void finish();
@@ -69,6 +77,7 @@ class Builder {
   const PlanInput& input_;
   const image::ProcessRecord& process_;
   Plan plan_;
+  std::vector<Op> after_reading_;
   std::size_t next_run_ = 0;  // of the image's page runs: mappings and runs ascend together
 };
 
@@ -152,16 +161,15 @@ Status Builder::place(const image::MappingRecord& mapping) {
     map.flags2 = O_CLOEXEC | (shared && (mapping.protection & PROT_WRITE) ? O_RDWR : O_RDONLY);
     map.data = keep(mapping.path);
   }
-  const std::uint32_t placed_protection = plan_.ops.back().protection;
-  if (count != 0) fill(mapping, first, count);
-  if (placed_protection != mapping.protection)
-    add(OpKind::protect, mapping.start, mapping.end - mapping.start).protection = mapping.protection;
+  if (map.protection != mapping.protection)
+    add_later(OpKind::protect, mapping.start, mapping.end - mapping.start).protection = mapping.protection;
+  if (count != 0) use_huge_pages(mapping, first, count);
   advise(mapping);
   return {};
 }
 
 // Memory that was mostly there is filled in huge pages: one fault and one clearing for 512 pages. Not for sparse memory, which would grow.
-void Builder::fill(const image::MappingRecord& mapping, std::size_t first, std::size_t count) {
+void Builder::use_huge_pages(const image::MappingRecord& mapping, std::size_t first, std::size_t count) {
   const auto runs = input_.image->page_runs().subspan(first, count);
   std::uint64_t bytes = 0;
   for (const image::PageRun& run : runs) bytes += run.length;
@@ -169,25 +177,30 @@ void Builder::fill(const image::MappingRecord& mapping, std::size_t first, std::
   const bool dense = mapping.kind == image::MappingKind::anonymous && length >= kHugePage && bytes >= length - length / 4;
   if (dense && !(mapping.flags & (image::kHugePageRefused | image::kHugePageAdvised)))
     add(OpKind::advise, mapping.start, length).flags = MADV_HUGEPAGE;
-  Op& read = add(OpKind::read_runs, mapping.start, bytes);
+}
+
+// One operation for all runs, so that several processors can share the work.
+void Builder::read_everything() {
+  const auto runs = input_.image->page_runs();
+  plan_.runs.assign(runs.begin(), runs.end());
+  for (const image::PageRun& run : runs) plan_.bytes_read += run.length;
+  if (runs.empty()) return;
+  Op& read = add(OpKind::read_runs, runs.front().address, plan_.bytes_read);
   read.fd = input_.image_fd;
-  read.first = static_cast<std::uint32_t>(plan_.runs.size());
-  read.count = static_cast<std::uint32_t>(count);
-  plan_.runs.insert(plan_.runs.end(), runs.begin(), runs.end());
-  plan_.bytes_read += bytes;
+  read.count = static_cast<std::uint32_t>(runs.size());
 }
 
 void Builder::advise(const image::MappingRecord& mapping) {
   const auto length = mapping.end - mapping.start;
   const auto give = [&](std::uint32_t flag, std::uint32_t advice) {
-    if (mapping.flags & flag) add(OpKind::advise, mapping.start, length).flags = advice;
+    if (mapping.flags & flag) add_later(OpKind::advise, mapping.start, length).flags = advice;
   };
   give(image::kHugePageAdvised, MADV_HUGEPAGE);
   give(image::kHugePageRefused, MADV_NOHUGEPAGE);
   give(image::kDontFork, MADV_DONTFORK);
   give(image::kDontDump, MADV_DONTDUMP);
   if (mapping.kind == image::MappingKind::anonymous) give(image::kWipeOnFork, MADV_WIPEONFORK);
-  if (mapping.flags & image::kLocked) add(OpKind::lock, mapping.start, length);
+  if (mapping.flags & image::kLocked) add_later(OpKind::lock, mapping.start, length);
 }
 
 Status Builder::place_shared_memory(const image::MappingRecord& mapping) {

@@ -18,7 +18,7 @@ enum class OpKind : std::uint32_t {
   duplicate,    // mremap(address, 0, length) to `target`: a second view of a shared mapping (mremap(2), old_size 0)
   map,          // mmap(address, length, protection, flags, fd, offset); fails if something is there
   map_file,     // opens the path at `data` with `flags2` and maps it likewise
-  read_runs,    // reads runs [first, first+count) from `fd` to their addresses and checks their digests
+  read_runs,    // reads runs [first, first+count) from `fd` to their addresses and checks their digests; by several processors if the plan says so
   copy,         // copies `length` bytes from `data` to `address`
   protect,      // mprotect(address, length, protection)
   advise,       // madvise(address, length, advice in `flags`)
@@ -53,7 +53,14 @@ struct PlanHeader {
   std::uint32_t op_count = 0;
   std::int32_t status_fd = -1;
   std::int32_t pid = 0;
+  std::uint32_t helpers = 0;            // processes that share this memory and help reading, at most kMostHelpers
+  std::uint64_t helper_stacks = 0;      // kHelperStack bytes for each
+  std::uint32_t has_avx2 = 0;
   std::uint32_t reserved = 0;
 };
+
+inline constexpr std::uint32_t kMostHelpers = 3;         // four readers use up the memory bandwidth of any machine measured
+inline constexpr std::uint64_t kHelperStack = 16u << 10;
+inline constexpr std::uint64_t kWorthHelping = 16u << 20;  // bytes: reading less takes less time than starting helpers
 
 }  // namespace stasis::restart

@@ -13,6 +13,7 @@
 #include "core/base/errors.hpp"
 #include "core/base/fixed_string.hpp"
 #include "core/image/handoff.hpp"
+#include "restart_wrapper/restorer/digest_avx2.hpp"
 #include "restart_wrapper/restorer/kernel.hpp"
 #include "restart_wrapper/restorer/ops.hpp"
 
@@ -35,12 +36,7 @@ std::size_t strlen(const char* text) {
 }
 }
 
-#define XXH_INLINE_ALL
-#define XXH_NO_STREAM
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <xxhash.h>
-#pragma GCC diagnostic pop
+extern "C" long restorer_clone(long flags, void* stack_top, void (*run)(void*), void* argument);
 
 namespace stasis::restart {
 namespace {
@@ -106,22 +102,66 @@ Failure map_file(const PlanHeader& plan, const Op& op) {
   return failure;
 }
 
-// Each run is checked right after it was read, while it is still in the cache.
-Failure read_runs(const PlanHeader& plan, const Op& op) {
-  for (std::uint32_t i = op.first; i != op.first + op.count; ++i) {
-    const image::PageRun& run = plan.runs[i];
-    for (std::uint64_t done = 0; done != run.length;) {
-      const long got = kernel::call(kernel::kPread, op.fd, static_cast<long>(run.address + done), static_cast<long>(run.length - done),
-                                    static_cast<long>(run.offset + done));
-      if (got == -kernel::kEintr) continue;
-      if (got < 0) return {ErrorCode::restore_failed, got, run.offset + done, "read the image"};
-      if (got == 0) return {ErrorCode::image_truncated, 0, run.offset + done, "the image ends"};
-      done += static_cast<std::uint64_t>(got);
-    }
-    if (XXH3_64bits(reinterpret_cast<const void*>(run.address), run.length) != run.digest)
-      return {ErrorCode::image_damaged, 0, run.offset, "the digest of page data does not match"};
+// What readers of one operation share; in the parking place's stack, seen by all of them.
+struct Reading {
+  const PlanHeader* plan;
+  const Op* op;
+  std::uint32_t next = 0;    // run that nobody has taken
+  std::uint32_t failed = 0;  // set by the first reader that fails, before it writes `failure`
+  Failure failure;
+};
+
+// Each piece is hashed right after it was read, while it is still in the processor's own cache.
+Failure read_run(const PlanHeader& plan, const Op& op, const image::PageRun& run) {
+  constexpr std::uint64_t kPiece = 256u << 10;
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  for (std::uint64_t done = 0; done != run.length;) {
+    const std::uint64_t wanted = run.length - done < kPiece ? run.length - done : kPiece;
+    const long got = kernel::call(kernel::kPread, op.fd, static_cast<long>(run.address + done), static_cast<long>(wanted), static_cast<long>(run.offset + done));
+    if (got == -kernel::kEintr) continue;
+    if (got < 0) return {ErrorCode::restore_failed, got, run.offset + done, "read the image"};
+    if (got == 0) return {ErrorCode::image_truncated, 0, run.offset + done, "the image ends"};
+    const void* bytes = reinterpret_cast<const void*>(run.address + done);
+    if (plan.has_avx2 != 0) update_digest_avx2(&state, bytes, static_cast<std::size_t>(got));
+    else XXH3_64bits_update(&state, bytes, static_cast<std::size_t>(got));
+    done += static_cast<std::uint64_t>(got);
   }
+  if (XXH3_64bits_digest(&state) != run.digest) return {ErrorCode::image_damaged, 0, run.offset, "the digest of page data does not match"};
   return {};
+}
+
+// Takes runs until there are none. Run by the process itself and by its helpers.
+void read_some(void* argument) {
+  auto& reading = *static_cast<Reading*>(argument);
+  const Op& op = *reading.op;
+  for (;;) {
+    const std::uint32_t index = __atomic_fetch_add(&reading.next, 1, __ATOMIC_RELAXED);
+    if (index >= op.count || __atomic_load_n(&reading.failed, __ATOMIC_RELAXED) != 0) return;
+    const Failure failure = read_run(*reading.plan, op, reading.plan->runs[op.first + index]);
+    if (failure.code == ErrorCode::none) continue;
+    if (__atomic_exchange_n(&reading.failed, 1, __ATOMIC_ACQ_REL) == 0) reading.failure = failure;
+    return;
+  }
+}
+
+// Helpers are processes, not threads, so that after waiting for them nothing of them is left in /proc/self/task.
+Failure read_runs(const PlanHeader& plan, const Op& op) {
+  Reading reading{&plan, &op, 0, 0, {}};
+  const std::uint32_t helpers = op.length >= kWorthHelping ? plan.helpers : 0;
+  long children[kMostHelpers] = {};
+  for (std::uint32_t i = 0; i != helpers; ++i) {
+    void* stack = reinterpret_cast<void*>(plan.helper_stacks + (i + 1) * kHelperStack);
+    children[i] = restorer_clone(kernel::kCloneVm | kernel::kCloneFs | kernel::kCloneFiles, stack, read_some, &reading);
+  }
+  read_some(&reading);
+  for (std::uint32_t i = 0; i != helpers; ++i) {
+    int status = 0;
+    while (children[i] > 0 && kernel::call(kernel::kWait4, children[i], reinterpret_cast<long>(&status), kernel::kWaitAll, 0) == -kernel::kEintr) {
+    }
+    if (children[i] > 0 && status != 0 && reading.failed == 0) return {ErrorCode::restore_failed, 0, op.address, "a helper ended early"};
+  }
+  return reading.failure;
 }
 
 [[noreturn]] void jump(const Op& op) {
