@@ -59,6 +59,7 @@ class Session {
   UniqueFd root_;      // pidfd of the program's first process
   UniqueFd notice_;    // connection to the coordinator while a notice is open
   int offered_ = 0;    // the signal it is about
+  bool root_ended_ = false;
   bool done_ = false;
   Outcome outcome_;
 };
@@ -84,10 +85,15 @@ void Session::take_message() {
     root_.reset(fd);
   }
   switch (message.event) {
-    case Event::restored: outcome_.restored = true; return;
+    case Event::restored:
+      outcome_.restored = true;
+      done_ = root_ended_;
+      return;
     case Event::root_ended:
+      // Told by whoever waited for it, which may be before the first process of the namespace says that all are back, or that they are not.
       outcome_.exit_status = WIFSIGNALED(message.status) ? 128 + WTERMSIG(message.status) : WEXITSTATUS(message.status);
-      done_ = true;
+      root_ended_ = true;
+      done_ = outcome_.restored;
       return;
     case Event::failed:
       outcome_.failure = error(static_cast<ErrorCode>(message.failure.code), std::string_view(message.failure.text, std::min<std::size_t>(message.failure.length, sizeof message.failure.text)));

@@ -1,8 +1,10 @@
-// A whole restart of one process from an image made here: namespaces, tree, descriptors, restorer, exit status.
+// Whole restarts from images made here: namespaces, tree, descriptors, shared memory, restorer, exit status.
 //
-// The coordinator is a shell that says it is ready; the real one is part of the tests under tests/.
+// The program in the images is tests/program.c; the coordinator is a shell that says it is ready: the library and the real coordinator
+// are part of the tests under tests/.
 #include <gtest/gtest.h>
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -10,9 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <list>
 #include <new>
+#include <set>
 
 #include "restart_wrapper/first_process.hpp"
 #include "restart_wrapper/foreground.hpp"
@@ -20,14 +25,19 @@
 #include "restart_wrapper/site.hpp"
 #include "restart_wrapper/tests/image_writer.hpp"
 
-extern "C" const char test_program[];
-extern "C" const char test_program_end[];
-
 namespace stasis::restart {
 namespace {
 
-constexpr std::uint64_t kCode = 0x10000000, kData = 0x10001000;
-constexpr int kPid = 4321;
+constexpr std::uint64_t kSetup = 0x10010000, kStack = 0x10020000, kShared = 0x30000000;
+
+// struct setup of program.c
+struct Script {
+  image::Handoff handoff;
+  std::uint64_t shared = 0;
+  std::int32_t read_fd = -1;
+  std::int32_t waits = 0;
+  std::int32_t status = 0;
+};
 
 class RestoreTest : public testing::Test {
  protected:
@@ -35,55 +45,49 @@ class RestoreTest : public testing::Test {
     char name[] = "/tmp/stasis-restore-test-XXXXXX";
     directory_ = ::mkdtemp(name);
     output_ = directory_ + "/output";
-    std::ofstream(output_) << "kept, and this is cut off";
-    image_.process.pid = kPid;
-    image_.process.parent = 4000;
-    image_.process.group = 4000;
-    image_.process.session = 3999;
-    image_.process.user = ::geteuid();
-    image_.process.computation = "0123456789abcdef";
-    image_.header.generation = 7;
-    image_.process.program = "/bin/true";
-    image_.process.name = "restored";
-    image_.process.directory = directory_;
-    image_.process.entry = kCode;
-    image_.process.entry_stack = kData + 0x1000;
-    image_.process.handoff = kData;
-    image_.process.start_code = kCode, image_.process.end_code = kCode + 0x100;
-    image_.process.start_data = kData, image_.process.end_data = kData + 0x100;
-    image_.process.start_brk = image_.process.brk = 0x20000000;
-    image_.process.start_stack = kData + 0xf00;
-    image_.process.argument_start = kData + 0xe00, image_.process.argument_end = kData + 0xe10;
-    image_.process.environment_start = image_.process.environment_end = kData + 0xe10;
-    image_.threads.push_back({kPid, "restored", -1});
-    image::MappingRecord code;
-    code.start = kCode, code.end = kCode + 0x1000, code.protection = PROT_READ | PROT_EXEC;
-    image::MappingRecord data;
-    data.start = kData, data.end = kData + 0x1000, data.protection = PROT_READ | PROT_WRITE;
-    image_.mappings = {code, data};
-    image_.add_memory(kCode, std::string(test_program, test_program_end));
-    std::string memory(0x1000, '\0');
-    const std::string text = " again\n";
-    memory[0x100] = 42;
-    memory[0x104] = static_cast<char>(text.size());
-    memory.replace(0x108, text.size(), text);
-    image_.add_memory(kData, memory);
-    image::DescriptionRecord file;
-    file.id = 1, file.status_flags = O_WRONLY, file.offset = 4, file.size = 4, file.path = output_;
-    image_.descriptions = {file};
-    image_.descriptors = {{5, false, 1}};
+    std::ofstream(output_) << "kept\n, and this is cut off";
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
+  // An image of program.c as process `pid`, which has the output file as descriptor 5.
+  image::ImageWriter& add(int pid, int parent, int group, int session, const Script& setup) {
+    image::ImageWriter& writer = images_.emplace_back();
+    image::ProcessRecord& process = writer.process;
+    process.pid = pid, process.parent = parent, process.group = group, process.session = session;
+    process.user = ::geteuid();
+    process.computation = "0123456789abcdef";
+    writer.header.generation = 7;
+    process.program = "/bin/true", process.name = "restored", process.directory = directory_;
+    process.entry_stack = kStack + 0x2000, process.handoff = kSetup;
+    process.start_code = 0x10000000, process.end_code = 0x10000100;
+    process.start_data = kSetup, process.end_data = kSetup + 0x100;
+    process.start_brk = process.brk = 0x20000000, process.start_stack = kStack + 0x1f00;
+    process.argument_start = process.argument_end = process.environment_start = process.environment_end = kStack + 0x1f00;
+    writer.threads.push_back({pid, "restored", -1});
+    add_segments(writer, setup);
+    image::MappingRecord stack;
+    stack.start = kStack, stack.end = kStack + 0x2000, stack.protection = PROT_READ | PROT_WRITE;
+    writer.mappings.push_back(stack);
+    image::DescriptionRecord file;
+    file.id = 1, file.status_flags = O_WRONLY | O_APPEND, file.offset = 5, file.size = 5, file.inode = 77, file.path = output_;
+    writer.descriptions = {file};
+    writer.descriptors = {{5, false, 1}};
+    return writer;
+  }
+
   Outcome restart() {
-    const std::string path = directory_ + "/image";
-    image_.write(path);
+    std::vector<std::string> paths;
+    for (image::ImageWriter& writer : images_) {
+      std::sort(writer.mappings.begin(), writer.mappings.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+      paths.push_back(directory_ + "/" + std::to_string(writer.process.pid) + ".image");
+      writer.write(paths.back());
+    }
     if (damage_ != 0) {
-      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      std::fstream file(paths.back(), std::ios::in | std::ios::out | std::ios::binary);
       file.seekp(static_cast<std::streamoff>(damage_));
       file.put('\x7f');
     }
-    Result<Computation> computation = load({path}, 0);
+    const Result<Computation> computation = load(paths, 0);
     if (!computation.ok()) return {false, 0, computation.error()};
     if (const Status status = preflight(*computation); !status.ok()) return {false, 0, status.error()};
     Site site;
@@ -93,8 +97,50 @@ class RestoreTest : public testing::Test {
     site.tree = *tree;
     site.vdso = *live_vdso();
     if (const Status status = choose_places(site); !status.ok()) return {false, 0, status.error()};
-    site.gate = new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Gate;
-    site.numbers = HighNumbers(computation->used_fds);
+    return attempt(*computation, site);
+  }
+
+  static std::string content(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  std::set<std::string> lines() {
+    std::set<std::string> all;
+    std::ifstream file(output_);
+    for (std::string line; std::getline(file, line);) all.insert(line);
+    return all;
+  }
+
+  std::string directory_, output_;
+  std::list<image::ImageWriter> images_;
+  std::uint64_t damage_ = 0;  // offset of a byte to overwrite in the last image, 0: none
+
+ private:
+  static void add_segments(image::ImageWriter& writer, const Script& setup) {
+    const std::string elf = content(STASIS_TEST_PROGRAM);
+    Elf64_Ehdr header;
+    std::memcpy(&header, elf.data(), sizeof header);
+    writer.process.entry = header.e_entry;
+    for (unsigned i = 0; i != header.e_phnum; ++i) {
+      Elf64_Phdr segment;
+      std::memcpy(&segment, elf.data() + header.e_phoff + i * sizeof segment, sizeof segment);
+      if (segment.p_type != PT_LOAD) continue;
+      image::MappingRecord mapping;
+      mapping.start = segment.p_vaddr & ~(image::kPage - 1);
+      mapping.end = (segment.p_vaddr + segment.p_memsz + image::kPage - 1) & ~(image::kPage - 1);
+      mapping.protection = (segment.p_flags & PF_R ? PROT_READ : 0) | (segment.p_flags & PF_W ? PROT_WRITE : 0) | (segment.p_flags & PF_X ? PROT_EXEC : 0);
+      std::string bytes(segment.p_vaddr - mapping.start, '\0');
+      bytes += elf.substr(segment.p_offset, segment.p_filesz);
+      if (mapping.start == kSetup) std::memcpy(bytes.data(), &setup, sizeof setup);
+      writer.mappings.push_back(mapping);
+      if (!bytes.empty()) writer.add_memory(mapping.start, bytes);
+    }
+  }
+
+  Outcome attempt(const Computation& computation, Site& site) {
+    void* gate = ::mmap(nullptr, image::kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    site.gate = new (gate) Gate;
+    site.numbers = HighNumbers(computation.used_fds);
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     FirstProcess first;
@@ -114,43 +160,98 @@ class RestoreTest : public testing::Test {
     foreground.control_fd = ends[0];
     foreground.first_process = *child;
     const Outcome outcome = stand_in_for_program(foreground, *signals);
+    ::waitpid(*child, nullptr, 0);  // background processes too
     ::close(ends[0]);
     ::close(*signals);
+    ::munmap(gate, image::kPage);
     ::munmap(reinterpret_cast<void*>(site.parking.start), site.vdso_refuge.end - site.parking.start);
     return outcome;
   }
-  static std::string content(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  std::string directory_, output_;
-  std::uint64_t damage_ = 0;  // offset of a byte to overwrite, 0: none
-  image::ImageWriter image_;
 };
 
 TEST_F(RestoreTest, BringsAProcessBackWithItsFileAndItsExitStatus) {
+  Script setup;
+  setup.status = 42;
+  add(4321, 4000, 4000, 3999, setup);
   const Outcome outcome = restart();
   ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
   EXPECT_EQ(outcome.exit_status, 42);
-  EXPECT_EQ(content(output_), "kept again\n");
-  std::string cut;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ + "/generations"))
-    if (entry.is_regular_file()) cut = content(entry.path().string());
-  EXPECT_EQ(cut, ", and this is cut off");
+  EXPECT_EQ(content(output_), "kept\npid 4321 parent 4000 group 4000 session 3999 \n");
+  EXPECT_EQ(content(directory_ + "/generations/000007/cut/77-output"), ", and this is cut off");
+}
+
+TEST_F(RestoreTest, ATreeHasItsParentsSessionsGroupsAndZombies) {
+  Script root;
+  root.waits = 1;
+  image::ImageWriter& first = add(4321, 4000, 4321, 3999, root);
+  first.zombies.push_back({4340, 4321, 3999, 0x0300, "gone"});
+  Script child;
+  child.waits = 1;
+  add(4330, 4321, 4330, 4330, child);
+  add(4331, 4330, 4321, 3999, Script{});
+  add(4335, 1, 4332, 4332, Script{});  // a daemon whose leader is gone
+  const Outcome outcome = restart();
+  ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
+  EXPECT_EQ(outcome.exit_status, 0);
+  std::set<std::string> seen = lines();
+  EXPECT_TRUE(seen.contains("pid 4331 parent 4330 group 4321 session 3999 "));
+  EXPECT_TRUE(seen.contains("pid 4330 parent 4321 group 4330 session 4330 waited 4331 status 0 "));
+  EXPECT_TRUE(seen.contains("pid 4335 parent 1 group 4332 session 4332 "));
+  const bool one_order = seen.contains("pid 4321 parent 4000 group 4321 session 3999 waited 4340 status 768 waited 4330 status 0 ");
+  EXPECT_TRUE(one_order || seen.contains("pid 4321 parent 4000 group 4321 session 3999 waited 4330 status 0 waited 4340 status 768 "));
+}
+
+TEST_F(RestoreTest, ProcessesSharePipesAndMemoryAgain) {
+  Script setup;
+  setup.waits = 1, setup.shared = kShared + 8, setup.read_fd = 6;
+  image::ImageWriter& reader = add(4321, 1, 4321, 4321, setup);
+  Script other;
+  other.shared = kShared + 0x1008;
+  image::ImageWriter& writer = add(4322, 4321, 4321, 4321, other);
+
+  image::DescriptionRecord end;
+  end.id = 2, end.kind = image::DescriptionKind::pipe, end.inode = 99, end.capacity = 65536, end.status_flags = O_RDONLY;
+  end.content = reader.add_content("unread bytes");
+  reader.descriptions.push_back(end);
+  reader.descriptors.push_back({6, false, 2});
+  end.id = 3, end.status_flags = O_WRONLY, end.content = {};
+  writer.descriptions.push_back(end);
+  writer.descriptors.push_back({7, false, 3});
+
+  image::SharedMemoryRecord memory;
+  memory.id = 1, memory.inode = 5, memory.size = 0x2000;
+  std::string bytes(0x2000, '\0');
+  bytes[8] = 5;
+  memory.content = reader.add_content(bytes);
+  reader.shared_memory.push_back(memory);
+  memory.content = {};
+  writer.shared_memory.push_back(memory);
+  image::MappingRecord mapping;
+  mapping.start = kShared, mapping.end = kShared + 0x2000, mapping.kind = image::MappingKind::shared_memory, mapping.object = 1;
+  mapping.protection = PROT_READ | PROT_WRITE;
+  reader.mappings.push_back(mapping);
+  // The other process has only the first page of it, one page further on.
+  mapping.start = kShared + 0x1000, mapping.end = kShared + 0x2000;
+  writer.mappings.push_back(mapping);
+
+  const Outcome outcome = restart();
+  ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
+  // The reader comes to the end of the pipe only if nobody else holds its writing end.
+  EXPECT_TRUE(lines().contains("pid 4321 parent 1 group 4321 session 4321 read unread bytes waited 4322 status 0 sum 8648 ")) << content(output_);
 }
 
 TEST_F(RestoreTest, DamagedPageDataEndsTheAttemptBeforeTheProgramRuns) {
-  // The data area starts right after the header: the first byte of the program's code.
-  damage_ = sizeof(image::FileHeader);
+  add(4321, 4000, 4000, 3999, Script{});
+  damage_ = sizeof(image::FileHeader) + 100;  // in the data area
   const Outcome outcome = restart();
   EXPECT_FALSE(outcome.restored);
   EXPECT_EQ(outcome.failure.code, ErrorCode::image_damaged);
-  EXPECT_NE(outcome.failure.detail.view().find(directory_ + "/image"), std::string_view::npos);
-  EXPECT_EQ(content(output_), "kept");
+  EXPECT_NE(outcome.failure.detail.view().find("4321.image"), std::string_view::npos);
+  EXPECT_EQ(content(output_), "kept\n");
 }
 
 TEST_F(RestoreTest, AShorterFileIsRefusedByName) {
+  add(4321, 4000, 4000, 3999, Script{});
   std::filesystem::resize_file(output_, 2);
   const Outcome outcome = restart();
   EXPECT_FALSE(outcome.restored);
@@ -160,10 +261,17 @@ TEST_F(RestoreTest, AShorterFileIsRefusedByName) {
 
 TEST_F(RestoreTest, AMissingDirectoryIsRefusedByName) {
   const std::string gone = directory_ + "/gone";
-  image_.process.directory = gone;
+  add(4321, 4000, 4000, 3999, Script{}).process.directory = gone;
   const Outcome outcome = restart();
   EXPECT_FALSE(outcome.restored);
   EXPECT_EQ(outcome.failure.code, ErrorCode::file_missing);
+}
+
+TEST_F(RestoreTest, ADeadProcessIsNoticed) {
+  add(4321, 4000, 4000, 3999, Script{}).process.entry = 0x50000000;  // nothing there
+  const Outcome outcome = restart();
+  EXPECT_FALSE(outcome.restored);
+  EXPECT_NE(outcome.failure.detail.view().find("4321 ended"), std::string_view::npos) << outcome.failure.detail.c_str();
 }
 
 }  // namespace
