@@ -2,14 +2,19 @@
 // World: programs.
 #include "restart_wrapper/choose.hpp"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
 
 #include "core/environment.hpp"
+#include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -48,6 +53,20 @@ Result<std::vector<Generation>> candidates(const std::string& directory, std::ui
   if (found.empty()) return error(ErrorCode::no_generation, directory);
   std::sort(found.begin(), found.end(), [](const Generation& a, const Generation& b) { return a.number > b.number; });
   return found;
+}
+
+Status check_not_running(const std::string& directory) {
+  std::ifstream file(files::path(directory) / store_layout::kCoordinator);
+  const nlohmann::json identity = nlohmann::json::parse(file, nullptr, false);
+  if (!identity.is_object() || !identity.contains("socket") || !identity["socket"].is_string()) return {};
+  const std::string path = identity["socket"];
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return {};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return error(ErrorCode::still_running, directory);
+  return {};
 }
 
 }  // namespace stasis::restart

@@ -20,4 +20,8 @@ struct Generation {
 // standard error. `wanted` != 0: that one only. Errors: no_store, no_generation, manifest_damaged (nothing else is left).
 Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted);
 
+// Refuses when the coordinator that the store names answers on this node. A file left by one that is gone, or that was on a node that is gone, is no
+// hindrance. Errors: still_running.
+Status check_not_running(const std::string& directory);
+
 }  // namespace stasis::restart

@@ -115,6 +115,7 @@ Status Restart::try_all() {
   if (store_.size() > 1 && store_.ends_with('/')) store_.pop_back();
   STASIS_TRY_VALUE(const std::vector<Generation> generations, candidates(store_, options_.generation));
   if (!options_.dry_run) STASIS_TRY(lock_store());
+  if (!options_.dry_run) STASIS_TRY(check_not_running(store_));
   Error last;
   for (std::size_t i = 0; i != generations.size(); ++i) {
     const Status status = try_one(generations[i]);

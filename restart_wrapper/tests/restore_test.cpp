@@ -4,6 +4,7 @@
 // are part of the tests under tests/.
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -37,6 +38,8 @@ struct Script {
   std::int32_t read_fd = -1;
   std::int32_t waits = 0;
   std::int32_t status = 0;
+  std::int32_t reserved = 0;
+  std::uint64_t clock = 0;
 };
 
 class RestoreTest : public testing::Test {
@@ -238,6 +241,44 @@ TEST_F(RestoreTest, ProcessesSharePipesAndMemoryAgain) {
   ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
   // The reader comes to the end of the pipe only if nobody else holds its writing end.
   EXPECT_TRUE(lines().contains("pid 4321 parent 1 group 4321 session 4321 read unread bytes waited 4322 status 0 sum 8648 ")) << content(output_);
+}
+
+// The offset of clock_gettime in the live vdso.
+std::uint64_t clock_offset(const LiveVdso& live) {
+  void* vdso = ::dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  return reinterpret_cast<std::uint64_t>(::dlsym(vdso, "__vdso_clock_gettime")) - live.text.start;
+}
+
+TEST_F(RestoreTest, TheVdsoWorksAtItsOldPlace) {
+  const LiveVdso live = *live_vdso();
+  if (live.bytes.empty()) GTEST_SKIP() << "this kernel maps no vdso";
+  constexpr std::uint64_t kBlock = 0x40000000;
+  const std::uint64_t text = kBlock + (live.text.start - live.block.start);
+  Script script;
+  script.clock = text + clock_offset(live);
+  image::ProcessRecord& process = add(4321, 1, 4321, 4321, script).process;
+  process.vvar_start = kBlock, process.vdso_start = text, process.vdso_end = text + live.text.length(), process.vdso = live.bytes;
+  const Outcome outcome = restart();
+  ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
+  EXPECT_TRUE(lines().contains("pid 4321 parent 1 group 4321 session 4321 clock right ")) << content(output_);
+}
+
+TEST_F(RestoreTest, AnotherKernelsVdsoLeadsIntoTheLiveOne) {
+  const LiveVdso live = *live_vdso();
+  if (live.bytes.empty()) GTEST_SKIP() << "this kernel maps no vdso";
+  const std::string other = live.bytes + std::string(image::kPage, '\0');  // longer, and the old data pages are where the program has memory
+  constexpr std::uint64_t kText = 0x40004000;
+  Script script;
+  script.clock = kText + clock_offset(live);
+  image::ProcessRecord& process = add(4321, 1, 4321, 4321, script).process;
+  process.vvar_start = kText - image::kPage, process.vdso_start = kText, process.vdso_end = kText + other.size(), process.vdso = other;
+  // Memory of the program where the live vdso is now: that has to make way.
+  image::MappingRecord mapping;
+  mapping.start = live.block.start, mapping.end = live.block.end, mapping.protection = PROT_READ | PROT_WRITE;
+  images_.back().mappings.push_back(mapping);
+  const Outcome outcome = restart();
+  ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
+  EXPECT_TRUE(lines().contains("pid 4321 parent 1 group 4321 session 4321 clock right ")) << content(output_);
 }
 
 TEST_F(RestoreTest, DamagedPageDataEndsTheAttemptBeforeTheProgramRuns) {
