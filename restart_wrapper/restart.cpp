@@ -3,6 +3,7 @@
 #include "restart_wrapper/restart.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -232,10 +233,16 @@ Status Restart::attempt(const Computation& computation, Site& site) {
   return {};
 }
 
+// Callers may have us ignore signals; what we fork would inherit that (SIGCHLD ignored: nothing to wait for).
+void reset_signals() {
+  for (int signal = 1; signal != NSIG; ++signal) ::signal(signal, SIG_DFL);
+}
+
 }  // namespace
 
 int run(const Options& options) {
   furnish_stdio();
+  reset_signals();
   hide_environment();
   return Restart(options).run();
 }

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <dlfcn.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,23 +23,10 @@
 #include "restart_wrapper/foreground.hpp"
 #include "restart_wrapper/preflight.hpp"
 #include "restart_wrapper/site.hpp"
-#include "restart_wrapper/tests/image_writer.hpp"
+#include "restart_wrapper/tests/program_image.hpp"
 
 namespace stasis::restart {
 namespace {
-
-constexpr std::uint64_t kSetup = 0x10010000, kStack = 0x10020000, kShared = 0x30000000;
-
-// struct setup of program.c
-struct Script {
-  image::Handoff handoff;
-  std::uint64_t shared = 0;
-  std::int32_t read_fd = -1;
-  std::int32_t waits = 0;
-  std::int32_t status = 0;
-  std::int32_t reserved = 0;
-  std::uint64_t clock = 0;
-};
 
 class RestoreTest : public testing::Test {
  protected:
@@ -54,28 +40,8 @@ class RestoreTest : public testing::Test {
 
   // An image of program.c as process `pid`, which has the output file as descriptor 5.
   image::ImageWriter& add(int pid, int parent, int group, int session, const Script& setup) {
-    image::ImageWriter& writer = images_.emplace_back();
-    image::ProcessRecord& process = writer.process;
-    process.pid = pid, process.parent = parent, process.group = group, process.session = session;
-    process.user = ::geteuid();
-    process.computation = "0123456789abcdef";
-    writer.header.generation = 7;
-    process.program = "/bin/true", process.name = "restored", process.directory = directory_;
-    process.entry_stack = kStack + 0x2000, process.handoff = kSetup;
-    process.start_code = 0x10000000, process.end_code = 0x10000100;
-    process.start_data = kSetup, process.end_data = kSetup + 0x100;
-    process.start_brk = process.brk = 0x20000000, process.start_stack = kStack + 0x1f00;
-    process.argument_start = process.argument_end = process.environment_start = process.environment_end = kStack + 0x1f00;
-    writer.threads.push_back({pid, "restored", -1});
-    add_segments(writer, setup);
-    image::MappingRecord stack;
-    stack.start = kStack, stack.end = kStack + 0x2000, stack.protection = PROT_READ | PROT_WRITE;
-    writer.mappings.push_back(stack);
-    image::DescriptionRecord file;
-    file.id = 1, file.status_flags = O_WRONLY | O_APPEND, file.offset = 5, file.size = 5, file.inode = 77, file.path = output_;
-    writer.descriptions = {file};
-    writer.descriptors = {{5, false, 1}};
-    return writer;
+    make_program_image(images_.emplace_back(), pid, parent, group, session, setup, directory_, output_);
+    return images_.back();
   }
 
   Outcome restart() {
@@ -103,10 +69,6 @@ class RestoreTest : public testing::Test {
     return attempt(*computation, site);
   }
 
-  static std::string content(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   std::set<std::string> lines() {
     std::set<std::string> all;
     std::ifstream file(output_);
@@ -119,27 +81,6 @@ class RestoreTest : public testing::Test {
   std::uint64_t damage_ = 0;  // offset of a byte to overwrite in the last image, 0: none
 
  private:
-  static void add_segments(image::ImageWriter& writer, const Script& setup) {
-    const std::string elf = content(STASIS_TEST_PROGRAM);
-    Elf64_Ehdr header;
-    std::memcpy(&header, elf.data(), sizeof header);
-    writer.process.entry = header.e_entry;
-    for (unsigned i = 0; i != header.e_phnum; ++i) {
-      Elf64_Phdr segment;
-      std::memcpy(&segment, elf.data() + header.e_phoff + i * sizeof segment, sizeof segment);
-      if (segment.p_type != PT_LOAD) continue;
-      image::MappingRecord mapping;
-      mapping.start = segment.p_vaddr & ~(image::kPage - 1);
-      mapping.end = (segment.p_vaddr + segment.p_memsz + image::kPage - 1) & ~(image::kPage - 1);
-      mapping.protection = (segment.p_flags & PF_R ? PROT_READ : 0) | (segment.p_flags & PF_W ? PROT_WRITE : 0) | (segment.p_flags & PF_X ? PROT_EXEC : 0);
-      std::string bytes(segment.p_vaddr - mapping.start, '\0');
-      bytes += elf.substr(segment.p_offset, segment.p_filesz);
-      if (mapping.start == kSetup) std::memcpy(bytes.data(), &setup, sizeof setup);
-      writer.mappings.push_back(mapping);
-      if (!bytes.empty()) writer.add_memory(mapping.start, bytes);
-    }
-  }
-
   Outcome attempt(const Computation& computation, Site& site) {
     void* gate = ::mmap(nullptr, image::kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     site.gate = new (gate) Gate;
