@@ -140,13 +140,13 @@ int run(const Command& command, std::string& output) {
 
 void adopt_descendants() {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw Failure("prctl: " + std::string(strerror(errno)));
-  signal(SIGPIPE, SIG_IGN);
 }
 
-void wait_for_all_gone() {
+void wait_for_all_gone(pid_t except) {
   const Deadline deadline;
   for (;;) {
-    const std::vector<pid_t> left = children();
+    std::vector<pid_t> left = children();
+    std::erase(left, except);
     if (left.empty()) return;
     const int fd = static_cast<int>(syscall(SYS_pidfd_open, left[0], 0));
     pollfd end = {fd, POLLIN, 0};

@@ -56,8 +56,8 @@ int run(const Command& command, std::string& output);
 
 // Makes the driver the subreaper of its descendants. Call first.
 void adopt_descendants();
-// Waits until no descendant is left. Throws Failure, naming them, if some stay.
-void wait_for_all_gone();
+// Waits until no descendant but `except` is left. Throws Failure, naming one, if some stay.
+void wait_for_all_gone(pid_t except = -1);
 // Ends every descendant; for the way out of a failed test.
 void end_all_descendants();
 
