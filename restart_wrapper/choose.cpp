@@ -2,6 +2,7 @@
 // World: programs.
 #include "restart_wrapper/choose.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -20,6 +21,9 @@ namespace stasis::restart {
 namespace {
 
 namespace files = std::filesystem;
+
+// A coordinator whose last process has just ended takes this long at most to be gone.
+constexpr int kFarewellMs = 1000;
 
 std::uint64_t number_of(const files::path& path) {
   const std::string name = path.filename().string();
@@ -65,8 +69,10 @@ Status check_not_running(const std::string& directory) {
   if (path.size() >= sizeof address.sun_path) return {};
   std::memcpy(address.sun_path, path.data(), path.size());
   const UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return error(ErrorCode::still_running, directory);
-  return {};
+  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  pollfd hangup{connection.get(), POLLRDHUP, 0};
+  if (::poll(&hangup, 1, kFarewellMs) == 1) return {};
+  return error(ErrorCode::still_running, directory);
 }
 
 }  // namespace stasis::restart

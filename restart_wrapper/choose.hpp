@@ -21,7 +21,7 @@ struct Generation {
 Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted);
 
 // Refuses when the coordinator that the store names answers on this node. A file left by one that is gone, or that was on a node that is gone, is no
-// hindrance. Errors: still_running.
+// hindrance; one that is just ending is waited for. Errors: still_running.
 Status check_not_running(const std::string& directory);
 
 }  // namespace stasis::restart

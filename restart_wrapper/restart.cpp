@@ -41,6 +41,8 @@ std::string sentence(const Error& failure) {
   return line;
 }
 
+constexpr unsigned kFarewellSeconds = 5;
+
 void say(const std::string& line) { std::fprintf(stderr, "stasis restart: %s\n", line.c_str()); }
 
 // What another generation may not have.
@@ -135,8 +137,17 @@ Status Restart::lock_store() {
   if (!lock_) return system_error("open " + path, -errno);
   struct stat status{};
   if (::fstat(lock_.get(), &status) == 0 && status.st_uid != ::geteuid() && ::geteuid() != 0) return error(ErrorCode::foreign_store, store_);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
-    return errno == EWOULDBLOCK ? error(ErrorCode::still_running, store_) : system_error("lock " + path, -errno);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return system_error("lock " + path, -errno);
+  STASIS_TRY(check_not_running(store_));
+  // Its coordinator has gone, so the namespace that holds the lock is going.
+  struct sigaction action{};
+  action.sa_handler = [](int) {};  // without SA_RESTART: the alarm ends the waiting
+  ::sigaction(SIGALRM, &action, nullptr);
+  ::alarm(kFarewellSeconds);
+  const bool locked = ::flock(lock_.get(), LOCK_EX) == 0;
+  ::alarm(0);
+  if (!locked) return error(ErrorCode::still_running, store_);
   return {};
 }
 
