@@ -64,6 +64,7 @@ class Attempt {
   Status recreate_descriptions();
   void raise_last_id() const;
   Status make_tree();
+  void give_terminal() const;
   Status gather(Step step);
   Status collect_successes();
   Result<image::RestoreFailure> next_report(int timeout_ms);
@@ -198,18 +199,20 @@ Status Attempt::make_tree() {
     const TreeNode& node = site_.tree.nodes[static_cast<std::size_t>(index)];
     if (node.role == Role::leader || node.role == Role::midwife) ::waitpid(node.pid, nullptr, 0);
   }
-  if (how_.share_session) {
-    // The terminal's foreground goes to the group that had it, if that is one of the program.
-    const int group = site_.computation->root == 0 ? 0 : [&] {
-      for (const image::Image& image : site_.computation->members)
-        if (image.process().pid == site_.computation->root) return image.process().foreground_group;
-      return 0;
-    }();
-    if (group > 1 && site_.tree.ids.contains(group))
-      for (const int fd : how_.stdio)
-        if (::tcsetpgrp(fd, group) == 0) break;
-  }
+  if (how_.share_session) give_terminal();
   return gather(Step::settled);
+}
+
+// The terminal's foreground goes to the group that had it, if that is one of the program; otherwise it is ours and stays.
+void Attempt::give_terminal() const {
+  int group = 0;
+  for (const image::Image& image : site_.computation->members)
+    if (image.process().pid == site_.computation->root) group = image.process().foreground_group;
+  const bool exists = group > 1 && std::any_of(site_.tree.nodes.begin(), site_.tree.nodes.end(), [&](const TreeNode& node) {
+                        return node.group == group && node.role == Role::member;
+                      });
+  for (const int fd : how_.stdio)
+    if (exists && ::tcsetpgrp(fd, group) == 0) return;
 }
 
 // Waits until all have reported `step`, then lets them go on.
