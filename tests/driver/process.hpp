@@ -37,6 +37,8 @@ class Process {
   int wait();
   const std::string& output() const { return output_; }
   pid_t pid() const { return pid_; }
+  // Readable when the process has ended; for poll. Stays the Process's own.
+  int pidfd() const { return pidfd_; }
 
  private:
   bool has_line(const std::string& line) const;
