@@ -7,7 +7,9 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -32,13 +34,26 @@ std::uint64_t number_of(const files::path& path) {
   return failure == std::errc() && end == name.data() + name.size() ? number : 0;
 }
 
-std::vector<std::string> images_in(const files::path& generation) {
-  std::vector<std::string> images;
-  std::error_code failure;
-  for (const auto& entry : files::recursive_directory_iterator(generation, failure))
-    if (entry.path().extension() == store_layout::kImageSuffix) images.push_back(files::absolute(entry.path()).string());
-  std::sort(images.begin(), images.end());
-  return images;
+// What the manifest of a committed generation says (docs/STORE.md).
+Result<Generation> read_manifest(const files::path& directory, std::uint64_t number) {
+  const std::string path = (directory / store_layout::kManifest).string();
+  std::ifstream file(path);
+  if (!file) return system_error("open " + path, -errno);
+  const nlohmann::json manifest = nlohmann::json::parse(file, nullptr, false);
+  if (!manifest.is_object()) return error(ErrorCode::manifest_damaged, path);
+  try {
+    if (manifest.at("format").get<int>() != 1) return error(ErrorCode::manifest_version, path).with("format " + manifest.at("format").dump());
+    if (manifest.at("generation").get<std::uint64_t>() != number) return error(ErrorCode::manifest_damaged, path).with("it is of another generation");
+    Generation generation;
+    generation.number = number;
+    generation.root = manifest.value("root", 0);
+    for (const nlohmann::json& image : manifest.at("images"))
+      generation.images.push_back({(directory / image.at("path").get<std::string>()).string(), image.at("bytes").get<std::uint64_t>(),
+                                   std::stoull(image.at("digest").get<std::string>(), nullptr, 16)});
+    return generation;
+  } catch (const std::exception&) {  // a field is missing or of another type
+    return error(ErrorCode::manifest_damaged, path);
+  }
 }
 
 }  // namespace
@@ -46,15 +61,22 @@ std::vector<std::string> images_in(const files::path& generation) {
 Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted) {
   const files::path store(directory);
   std::error_code failure;
-  if (!files::is_directory(store, failure)) return error(ErrorCode::no_store, directory);
   if (!files::exists(store / store_layout::kIdentity, failure)) return error(ErrorCode::no_store, directory);
   std::vector<Generation> found;
+  Error damage = error(ErrorCode::no_generation, directory);
   for (const auto& entry : files::directory_iterator(store / store_layout::kGenerations, failure)) {
     const std::uint64_t number = number_of(entry.path());
     if (number == 0 || (wanted != 0 && number != wanted) || !files::exists(entry.path() / store_layout::kManifest, failure)) continue;
-    found.push_back({number, images_in(entry.path()), 0});
+    Result<Generation> generation = read_manifest(entry.path(), number);
+    if (generation.ok()) {
+      found.push_back(std::move(*generation));
+    } else {
+      damage = generation.error();
+      std::fprintf(stderr, "stasis restart: generation %llu cannot be used: %s: %s\n", static_cast<unsigned long long>(number),
+                   std::string(describe(damage.code).text).c_str(), damage.detail.c_str());
+    }
   }
-  if (found.empty()) return error(ErrorCode::no_generation, directory);
+  if (found.empty()) return damage;
   std::sort(found.begin(), found.end(), [](const Generation& a, const Generation& b) { return a.number > b.number; });
   return found;
 }

@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "restart_wrapper/computation.hpp"
 
 namespace stasis::restart {
 
 struct Generation {
   std::uint64_t number = 0;
-  std::vector<std::string> images;  // absolute paths, of this node
-  int root = 0;                     // pid of the program's first process, 0 if the manifest does not say
+  std::vector<ImageFile> images;  // with absolute paths
+  int root = 0;                   // pid of the program's first process, 0 if the manifest does not say
 };
 
 // The committed generations of the store at `directory` whose manifests can be read, newest first. For each manifest that is damaged a line goes to

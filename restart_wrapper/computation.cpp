@@ -67,10 +67,12 @@ std::vector<ProcessShape> Computation::shapes() const {
   return all;
 }
 
-Result<Computation> load(const std::vector<std::string>& paths, int root) {
+Result<Computation> load(const std::vector<ImageFile>& files, int root) {
   Computation computation;
-  for (const std::string& path : paths) {
-    STASIS_TRY_VALUE(image::Image image, image::Image::open(path));
+  for (const ImageFile& file : files) {
+    STASIS_TRY_VALUE(image::Image image, image::Image::open(file.path));
+    if (file.bytes != 0 && (image.footer().file_length != file.bytes || image.footer().table_digest != file.digest))
+      return error(ErrorCode::image_damaged, file.path).with("it is not the image that the manifest names");
     computation.members.push_back(std::move(image));
   }
   if (computation.members.empty()) return error(ErrorCode::manifest_damaged, "it names no image");

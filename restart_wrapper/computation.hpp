@@ -22,6 +22,13 @@ struct Shared {
 using Description = Shared<image::DescriptionRecord>;
 using SharedMemory = Shared<image::SharedMemoryRecord>;
 
+// An image as the manifest names it. `bytes` 0: nothing is known but the path.
+struct ImageFile {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::uint64_t digest = 0;  // of its section table
+};
+
 struct Computation {
   std::string id;
   std::uint64_t generation = 0;
@@ -38,8 +45,8 @@ struct Computation {
   std::vector<ProcessShape> shapes() const;
 };
 
-// Opens and checks the images at `paths`. `root` is the pid of the first process if known, else 0: then the one that has its parent outside.
-// Errors: as Image::open; image_damaged when the images do not belong together.
-Result<Computation> load(const std::vector<std::string>& paths, int root);
+// Opens and checks `files`. `root` is the pid of the first process if known, else 0: then the one that has its parent outside.
+// Errors: as Image::open; image_damaged when an image is not the one that the manifest names, or the images do not belong together.
+Result<Computation> load(const std::vector<ImageFile>& files, int root);
 
 }  // namespace stasis::restart

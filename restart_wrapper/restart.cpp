@@ -41,7 +41,7 @@ std::string sentence(const Error& failure) {
   return line;
 }
 
-constexpr unsigned kFarewellSeconds = 5;
+constexpr unsigned kFarewellSeconds = 2;
 
 void say(const std::string& line) { std::fprintf(stderr, "stasis restart: %s\n", line.c_str()); }
 

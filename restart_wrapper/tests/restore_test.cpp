@@ -45,14 +45,14 @@ class RestoreTest : public testing::Test {
   }
 
   Outcome restart() {
-    std::vector<std::string> paths;
+    std::vector<ImageFile> paths;
     for (image::ImageWriter& writer : images_) {
       std::sort(writer.mappings.begin(), writer.mappings.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
-      paths.push_back(directory_ + "/" + std::to_string(writer.process.pid) + ".image");
-      writer.write(paths.back());
+      paths.push_back({directory_ + "/" + std::to_string(writer.process.pid) + ".image", 0, 0});
+      writer.write(paths.back().path);
     }
     if (damage_ != 0) {
-      std::fstream file(paths.back(), std::ios::in | std::ios::out | std::ios::binary);
+      std::fstream file(paths.back().path, std::ios::in | std::ios::out | std::ios::binary);
       file.seekp(static_cast<std::streamoff>(damage_));
       file.put('\x7f');
     }

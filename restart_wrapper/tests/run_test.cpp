@@ -55,7 +55,9 @@ class RunTest : public testing::Test {
     }
     const std::string path = place + "/node/4321.image";
     writer.write(path);
-    std::ofstream(place + "/manifest") << "{}\n";
+    const image::Image image = std::move(*image::Image::open(path));
+    std::ofstream(place + "/manifest") << "{\"format\": 1, \"generation\": " << number << ", \"root\": 4321, \"images\": [{\"path\": \"node/4321.image\", \"bytes\": "
+                                       << std::dec << image.footer().file_length << ", \"digest\": \"" << std::hex << image.footer().table_digest << "\"}]}\n";
     return path;
   }
   static void damage(const std::string& path, std::uint64_t at) {
@@ -126,6 +128,22 @@ TEST_F(RunTest, FallsBackWhenPageDataIsDamagedBeforeTheProgramRuns) {
   EXPECT_NE(errors().find("generation 2 cannot be used"), std::string::npos) << errors();
   EXPECT_NE(errors().find("trying generation 1"), std::string::npos) << errors();
   EXPECT_EQ(content(output_), "kept\npid 4321 parent 4000 group 4321 session 4321 \n");
+}
+
+TEST_F(RunTest, FallsBackWhenTheManifestIsDamaged) {
+  add_generation(1, ending_with(1));
+  add_generation(2, ending_with(2));
+  damage(directory_ + "/store/generations/000002/manifest", 0);
+  EXPECT_EQ(run(), 1);
+  EXPECT_NE(errors().find("manifest damaged"), std::string::npos) << errors();
+}
+
+TEST_F(RunTest, AnotherImageThanTheManifestNamesIsNotTaken) {
+  const std::string older = add_generation(1, ending_with(1));
+  const std::string newest = add_generation(2, ending_with(2));
+  files::copy_file(older, newest, files::copy_options::overwrite_existing);
+  EXPECT_EQ(run(), 1);
+  EXPECT_NE(errors().find("generation 2 cannot be used"), std::string::npos) << errors();
 }
 
 TEST_F(RunTest, WithoutAnotherGenerationTheDamageIsTheError) {
