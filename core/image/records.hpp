@@ -228,6 +228,7 @@ struct DescriptionRecord {
   std::uint64_t counter = 0;        // event_counter
   std::uint32_t owner_signal = 0;   // F_GETSIG
   std::int32_t owner = 0;           // F_GETOWN: positive pid, negative group
+  bool semaphore = false;           // event_counter: EFD_SEMAPHORE
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -248,6 +249,7 @@ struct DescriptionRecord {
     archive("counter", self.counter);
     archive("owner_signal", self.owner_signal);
     archive("owner", self.owner);
+    archive("semaphore", self.semaphore);
   }
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   for (const Description* one : all) {
-    const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | (one->record.semaphore ? EFD_SEMAPHORE : 0));
     if (fd < 0) return system_error("create an event counter", -errno);
     const std::uint64_t count = one->record.counter;
     if (count != 0 && ::write(fd, &count, sizeof count) != sizeof count) return system_error("set an event counter", -errno);

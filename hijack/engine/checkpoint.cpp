@@ -1,0 +1,108 @@
+// The phases of a checkpoint, see checkpoint.hpp. Everything before Resume can be undone by releasing the threads.
+// World: hijack, leader.
+#include "hijack/engine/checkpoint.hpp"
+
+#include "hijack/engine/link.hpp"
+#include "hijack/engine/quiesce.hpp"
+#include "hijack/engine/record.hpp"
+#include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/scratch.hpp"
+#include "hijack/engine/settings.hpp"
+#include "hijack/engine/stop_signal.hpp"
+#include "hijack/rt/fault.hpp"
+#include "hijack/rt/log.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+struct Leader {
+  ucontext_t* context;
+  Scratch* scratch;
+};
+
+class Checkpoint {
+ public:
+  explicit Checkpoint(const Leader& leader) noexcept : leader_(leader), arena_(leader.scratch->arena()), link_(arena_) {}
+
+  void run() noexcept {
+    if (Status status = link_.connect(); !status.ok()) return log("no checkpoint", status.error());
+    const Status status = take_part();
+    if (!status.ok() && status.error().code != ErrorCode::none) report(status.error());
+    if (stopped_) release_threads();
+    if (status.ok() && begun_) {
+      const Status told = link_.send(proto::Resumed{clock_ns(CLOCK_MONOTONIC)});
+      if (!told.ok()) log("resumed", told.error());
+    }
+  }
+
+ private:
+  Status take_part() noexcept {
+    const std::string_view program = read_link("/proc/self/exe", arena_);
+    STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program}));
+    STASIS_TRY_VALUE(const Frame frame, link_.receive());
+    if (frame.type != proto::MessageType::begin) return {};
+    proto::Begin begin;
+    Reader(frame.payload).record(begin);
+    begun_ = true;
+    link_.set_generation(begin.generation);
+
+    STASIS_TRY(stop_threads(begin));
+    STASIS_TRY(link_.send(proto::Quiesced{saved.kept->thread_count, stopped_ns_}));
+    STASIS_TRY(link_.expect<proto::Elect>());
+    if (Status mute = fault(Fault::member_mute); !mute.ok()) return link_.expect<proto::Resume>().error();
+    Recorder recorder(arena_, begin, {leader_.scratch->start(), leader_.scratch->end()}, link_.fd());
+    STASIS_TRY_VALUE(const proto::Inventory inventory, recorder.take_inventory());
+    STASIS_TRY(link_.send(inventory));
+    STASIS_TRY_VALUE(const proto::Elected elected, link_.expect<proto::Elected>());
+    if (!fault(Fault::member_crash).ok()) sys::call(SYS_kill, sys::call(SYS_getpid), SIGKILL);
+    STASIS_TRY_VALUE(const proto::Written written, recorder.write(elected));
+    STASIS_TRY(link_.send(written));
+    return link_.expect<proto::Resume>().ok() ? Status() : error(ErrorCode::abandoned, "after writing");
+  }
+
+  Status stop_threads(const proto::Begin& begin) noexcept {
+    STASIS_TRY(renew_kept());
+    ThreadState& own = saved.kept->threads[0];
+    CallNote note;
+    const bool is_main = sys::call(SYS_gettid) == sys::call(SYS_getpid);  // the kernel gives it to the main thread if it can
+    note.slept_ns = is_main ? begin.leader_slept_ns : 0;
+    own.note.number = rewind_call(leader_.context, note, &own.slot);
+    describe_self(own, leader_.context);
+    own.phase.store(ThreadPhase::parked);
+    saved.kept->thread_count = 1;
+    stopped_ns_ = clock_ns(CLOCK_MONOTONIC);
+    stop.epoch.fetch_add(1);
+    stopped_ = true;
+    return quiesce(stopped_ns_ + std::uint64_t{begin.quiesce_ms == 0 ? 10'000 : begin.quiesce_ms} * 1'000'000u);
+  }
+
+  // Says why not, then waits until the coordinator has called all others off too: nobody runs on before.
+  void report(const Error& failure) noexcept {
+    log("checkpoint abandoned", failure);
+    if (failure.code == ErrorCode::abandoned || failure.code == ErrorCode::no_coordinator) return;
+    if (!link_.send(proto::Failed{failure.code, failure.sys_errno, failure.detail}).ok()) return;
+    if (const auto answer = link_.receive(); !answer.ok()) log("after the failure", answer.error());
+  }
+
+  const Leader& leader_;
+  Arena arena_;
+  Link link_;
+  std::uint64_t stopped_ns_ = 0;
+  bool begun_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+void lead_checkpoint(ucontext_t* context) noexcept {
+  Scratch scratch;
+  if (const Status status = scratch.map(); !status.ok()) return log("no checkpoint", status.error());
+  Leader leader{context, &scratch};
+  stasis_call_on_stack(
+      &leader, [](void* argument) { Checkpoint(*static_cast<const Leader*>(argument)).run(); }, scratch.stack_top());
+  // Not stopped, or stopped and gone on: an interrupted call of our own goes on too, whether or not there was a checkpoint.
+  static constinit timespec slot{};
+  rewind_call(context, CallNote{}, &slot);
+}
+
+}  // namespace stasis::hijack

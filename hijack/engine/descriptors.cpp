@@ -1,0 +1,141 @@
+// Listing descriptors, see descriptors.hpp.
+// World: hijack, leader.
+#include "hijack/engine/descriptors.hpp"
+
+#include <linux/kcmp.h>
+
+#include "hijack/rt/fault.hpp"
+#include "hijack/rt/text.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+Error refused(const Description& description) noexcept {
+  FixedString<320> detail("descriptor ");
+  detail.append_signed(description.fd).append(": ");
+  const std::string_view path = description.record.path;
+  const auto is = [&](std::string_view name) { return path.find(name) != std::string_view::npos; };
+  if (S_ISSOCK(description.status.st_mode)) detail.append("a socket");
+  else if (is("[eventpoll]")) detail.append("an epoll set");
+  else if (is("[timerfd]")) detail.append("a timer descriptor");
+  else if (is("[signalfd]")) detail.append("a signal descriptor");
+  else if (is("inotify")) detail.append("an inotify instance");
+  else if (is("[io_uring]")) detail.append("an io_uring");
+  else if (is("[pidfd]")) detail.append("a process descriptor");
+  else if (S_ISCHR(description.status.st_mode)) detail.append("a device or terminal of the program's own");
+  else detail.append("a kind of descriptor that Stasis does not know");
+  detail.append(" (").append(path).append(")");
+  return error(ErrorCode::unsupported, detail);
+}
+
+class Lister {
+ public:
+  Lister(Arena& arena, int own) noexcept : arena_(arena), own_(own) {
+    all_.descriptors = List<image::DescriptorRecord>(arena);
+    all_.descriptions = List<Description>(arena);
+    all_.kinds = List<const Kind*>(arena);
+    pid_ = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  }
+
+  Result<Descriptors> run() noexcept {
+    STASIS_TRY(fault(Fault::inventory_scan));
+    const OwnedFd directory = open_file("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+    if (!directory.ok()) return system_error("open /proc/self/fd", directory.get());
+    STASIS_TRY(for_each_entry(directory.get(), [&](std::string_view name) -> Status {
+      const auto fd = static_cast<int>(Text(name).number());
+      return fd == own_ || fd == directory.get() ? Status() : visit(fd);
+    }));
+    return all_;
+  }
+
+ private:
+  Status visit(int fd) noexcept {
+    Description description;
+    description.fd = fd;
+    STASIS_TRY(look(description));
+    STASIS_TRY_VALUE(const std::uint32_t index, index_of(description));
+    image::DescriptorRecord record;
+    record.fd = fd;
+    record.close_on_exec = (sys::call(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC) != 0;
+    record.description = index;
+    return all_.descriptors.add(record) ? Status() : Status(out_of_arena());
+  }
+
+  // What can be said of any descriptor.
+  Status look(Description& description) noexcept {
+    const int fd = description.fd;
+    struct stat& status = description.status;
+    if (const long result = sys::call(SYS_fstat, fd, &status); result < 0) return system_error("fstat", result);
+    FixedString<64> link("/proc/self/fd/");
+    link.append_signed(fd);
+    image::DescriptionRecord& record = description.record;
+    record.path = read_link(link.c_str(), arena_);
+    record.status_flags = static_cast<std::uint32_t>(sys::call(SYS_fcntl, fd, F_GETFL)) & ~0100000u;  // O_LARGEFILE
+    const long offset = (record.status_flags & O_PATH) != 0 ? 0 : sys::call(SYS_lseek, fd, 0, SEEK_CUR);
+    record.offset = offset > 0 ? static_cast<std::uint64_t>(offset) : 0;
+    record.device = status.st_dev, record.inode = status.st_ino, record.mode = status.st_mode;
+    record.size = static_cast<std::uint64_t>(status.st_size);
+    record.mtime_ns = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
+    find_deleted(record, status);
+    return {};
+  }
+
+  // Whether the path still leads to the object.
+  static void find_deleted(image::DescriptionRecord& record, const struct stat& status) noexcept {
+    if (!record.path.starts_with("/") || record.path.starts_with("/memfd:")) return;
+    struct stat named{};
+    const long result = sys::call(SYS_newfstatat, AT_FDCWD, record.path.data(), &named, 0);
+    if (result == 0 && named.st_ino == status.st_ino && named.st_dev == status.st_dev) return;
+    if (record.path.starts_with("/proc/") || record.path.starts_with("/dev/")) return;  // mounted otherwise in another namespace
+    record.deleted = true;
+    if (record.path.ends_with(kDeleted)) record.path.remove_suffix(kDeleted.size());
+  }
+
+  // The index of the description, new or known. Only descriptors that agree in all that is shared can be duplicates of each other.
+  Result<std::uint32_t> index_of(Description& description) noexcept {
+    const image::DescriptionRecord& record = description.record;
+    for (std::uint32_t i = all_.descriptions.size(); i-- != 0;) {
+      const image::DescriptionRecord& known = all_.descriptions[i].record;
+      if (known.inode != record.inode || known.device != record.device || known.status_flags != record.status_flags || known.offset != record.offset) continue;
+      const long order = sys::call(SYS_kcmp, pid_, pid_, KCMP_FILE, all_.descriptions[i].fd, description.fd);
+      if (order < 0) return system_error("kcmp", order);
+      if (order == 0) return i;
+    }
+    const Kind* kind = find_kind(description);
+    if (kind == nullptr) return refused(description);
+    if ((record.status_flags & O_PATH) == 0) {
+      description.record.owner = static_cast<std::int32_t>(sys::call(SYS_fcntl, description.fd, F_GETOWN));
+      description.record.owner_signal = static_cast<std::uint32_t>(sys::call(SYS_fcntl, description.fd, 11 /* F_GETSIG */));
+    }
+    if (!all_.descriptions.add(description) || !all_.kinds.add(kind)) return out_of_arena();
+    return all_.descriptions.size() - 1;
+  }
+
+  Arena& arena_;
+  int own_;
+  std::int32_t pid_ = 0;
+  Descriptors all_;
+};
+
+}  // namespace
+
+Result<Descriptors> list_descriptors(Arena& arena, int own) noexcept { return Lister(arena, own).run(); }
+
+Status record_descriptions(Descriptors& all, const List<proto::ElectedEntry>& elected, Sink& sink) noexcept {
+  for (std::uint32_t i = 0; i != all.descriptions.size(); ++i) {
+    Description& description = all.descriptions[i];
+    description.record.id = elected[i].id;
+    description.record.recorder = elected[i].recorder;
+    // A count is no content: every image tells it.
+    const bool counts = description.record.kind == image::DescriptionKind::event_counter;
+    if (all.kinds[i]->record == nullptr || !(elected[i].recorder || counts)) continue;
+    if (const Status status = all.kinds[i]->record(description, sink); !status.ok())
+      return status.error().with(FixedString<64>("descriptor ").append_signed(description.fd));
+  }
+  for (image::DescriptorRecord& descriptor : all.descriptors) descriptor.description = all.descriptions[static_cast<std::uint32_t>(descriptor.description)].record.id;
+  return {};
+}
+
+}  // namespace stasis::hijack

@@ -1,0 +1,22 @@
+// This process's slot in the member table (core/registry/member_table.hpp): the one thing that we keep up to date all the time.
+//
+// World: hijack, any thread, also between vfork and exec.
+#pragma once
+#include <cstdint>
+
+#include "core/registry/member_table.hpp"
+
+namespace stasis::hijack {
+
+// Maps the table of the run directory; false if the computation is gone. At `address` if it is not null (after a restart).
+bool map_members(void* address) noexcept;
+// Where the table is mapped, null if it is not.
+void* members_address() noexcept;
+
+// Writes the slot of the calling process.
+void write_slot(MemberState state) noexcept;
+// Remembers that the calling process is a member, as opposed to a vfork child that only borrows its memory.
+void become_member() noexcept;
+bool is_member_process() noexcept;
+
+}  // namespace stasis::hijack

@@ -1,0 +1,144 @@
+// Reading and classifying mappings, see memory_map.hpp.
+//
+// A mapping of a file counts as the file's only if its name still leads to the same inode. Files below /dev/shm are memory like any other
+// shared memory: on another node they would not be there.
+// World: hijack, leader.
+#include "hijack/engine/memory_map.hpp"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "hijack/engine/membership.hpp"
+#include "hijack/engine/saved_state.hpp"
+#include "hijack/rt/file.hpp"
+#include "hijack/rt/text.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+Error unsupported(const image::MappingRecord& mapping, std::string_view what) noexcept {
+  FixedString<320> detail(what);
+  detail.append(" ").append(mapping.path).append(" mapped at 0x").append_number(mapping.start, 16);
+  return error(ErrorCode::unsupported, detail);
+}
+
+// "start-end perms offset major:minor inode   path"
+Mapping parse_line(std::string_view line) noexcept {
+  Text text(line);
+  Mapping mapping;
+  image::MappingRecord& record = mapping.record;
+  record.start = text.number(16);
+  text.skip(1);
+  record.end = text.number(16);
+  const std::string_view permissions = text.word();
+  record.protection = (permissions[0] == 'r' ? PROT_READ : 0) | (permissions[1] == 'w' ? PROT_WRITE : 0) | (permissions[2] == 'x' ? PROT_EXEC : 0);
+  mapping.readable = permissions[0] == 'r';
+  mapping.shared = permissions[3] == 's';
+  record.offset = text.number(16);
+  const auto major = static_cast<unsigned>(text.number(16));
+  text.skip(1);
+  record.device = makedev(major, static_cast<unsigned>(text.number(16)));
+  record.inode = text.number();
+  text.skip_blanks();
+  record.path = text.rest();
+  return mapping;
+}
+
+// "VmFlags: rd wr mr mw me gd ac" (proc_pid_smaps(5)).
+void parse_flags(std::string_view words, Mapping& mapping, bool& device_memory) noexcept {
+  struct Name {
+    std::string_view name;
+    std::uint32_t flag;
+  };
+  constexpr Name kNames[] = {{"gd", image::kGrowsDown}, {"hg", image::kHugePageAdvised}, {"nh", image::kHugePageRefused}, {"dc", image::kDontFork},
+                             {"dd", image::kDontDump},  {"wf", image::kWipeOnFork},      {"lo", image::kLocked},          {"nr", image::kNoReserve}};
+  Text text(words);
+  for (std::string_view word = text.word(); !word.empty(); word = text.word()) {
+    for (const Name& one : kNames)
+      if (word == one.name) mapping.record.flags |= one.flag;
+    if (word == "io" || word == "pf") device_memory = true;
+  }
+}
+
+Status classify_file(Mapping& mapping, Arena& arena) noexcept {
+  image::MappingRecord& record = mapping.record;
+  if (record.path.starts_with("/SYSV")) return unsupported(record, "System V shared memory");
+  if (record.path.starts_with("/[aio]") || record.path.starts_with("anon_inode:") || record.path.starts_with("socket:"))
+    return unsupported(record, "memory shared with the kernel:");
+  bool deleted = record.path.ends_with(kDeleted);
+  struct stat status{};
+  if (!deleted) {
+    const std::string_view path = arena.copy(record.path);  // with a NUL
+    if (path.empty()) return out_of_arena();
+    deleted = sys::call(SYS_newfstatat, AT_FDCWD, path.data(), &status, 0) < 0 || status.st_ino != record.inode;
+    if (!deleted && S_ISCHR(status.st_mode) && mapping.shared && record.path != "/dev/zero") return unsupported(record, "device memory");
+    if (!deleted && !S_ISREG(status.st_mode)) deleted = true;
+  }
+  if (!deleted) {
+    record.device = status.st_dev;  // /proc shows another number on some file systems (btrfs, overlayfs)
+    record.file_size = static_cast<std::uint64_t>(status.st_size);
+    record.file_mtime_ns = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
+  }
+  if (mapping.shared) {
+    record.kind = deleted || record.path.starts_with("/dev/shm/") ? image::MappingKind::shared_memory : image::MappingKind::file_shared;
+  } else {
+    record.kind = deleted ? image::MappingKind::anonymous : image::MappingKind::file_private;
+    mapping.whole = deleted && record.path != "/dev/zero" && !record.path.starts_with("/anon_hugepage");
+  }
+  return {};
+}
+
+class Parser {
+ public:
+  Parser(Arena& arena, const AddressRange& scratch) noexcept : arena_(arena), scratch_(scratch) { map_.mappings = List<Mapping>(arena); }
+
+  Result<MemoryMap> run() noexcept {
+    STASIS_TRY_VALUE(const std::string_view file, read_file("/proc/self/smaps", arena_));
+    for (Text text(file); !text.done();) {
+      const std::string_view line = text.line();
+      if (line.starts_with("VmFlags:")) {
+        parse_flags(from(line, 8), current_, device_memory_);
+        STASIS_TRY(finish());
+      } else if (!line.empty() && (line[0] < 'A' || line[0] > 'Z')) {
+        current_ = parse_line(line);
+        device_memory_ = false;
+      }
+    }
+    return map_;
+  }
+
+ private:
+  bool is_kernels() noexcept {
+    const image::MappingRecord& record = current_.record;
+    if (record.path == "[vdso]") map_.vdso = {record.start, record.end};
+    const bool vvar = record.path.starts_with("[vvar");
+    if ((vvar || record.path == "[vdso]") && (map_.vvar_start == 0 || record.start < map_.vvar_start)) map_.vvar_start = record.start;
+    return vvar || record.path == "[vdso]" || record.path == "[vsyscall]" || record.path == "[uprobes]";
+  }
+
+  Status finish() noexcept {
+    if (is_kernels()) return {};
+    const std::uint64_t start = current_.record.start;
+    if (start == reinterpret_cast<std::uint64_t>(members_address())) return {};
+    if (scratch_.holds(start)) return {};
+    if (device_memory_) return unsupported(current_.record, "device memory");
+    if (current_.record.inode != 0 || current_.record.path.starts_with("anon_inode:")) STASIS_TRY(classify_file(current_, arena_));
+    if (!map_.mappings.add(current_)) return out_of_arena();
+    return {};
+  }
+
+  Arena& arena_;
+  AddressRange scratch_;
+  MemoryMap map_;
+  Mapping current_;
+  bool device_memory_ = false;
+};
+
+}  // namespace
+
+Result<MemoryMap> read_memory_map(Arena& arena, const AddressRange& scratch) noexcept { return Parser(arena, scratch).run(); }
+
+}  // namespace stasis::hijack

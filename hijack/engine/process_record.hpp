@@ -1,0 +1,24 @@
+// What a restart must know of the process and its threads before its memory is back.
+//
+// World: hijack, leader, all threads parked.
+#pragma once
+#include <cstdint>
+
+#include "core/base/result.hpp"
+#include "core/image/records.hpp"
+#include "hijack/engine/memory_map.hpp"
+#include "hijack/rt/arena.hpp"
+
+namespace stasis::hijack {
+
+// Text in the record points into the arena.
+Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map) noexcept;
+// The main thread first. Also completes saved.kept->threads by what can be read from outside of a thread.
+Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexcept;
+// Children that have ended and were not waited for.
+Status describe_zombies(Arena& arena, List<image::ZombieRecord>& zombies) noexcept;
+
+// Device number of the controlling terminal, 0 if there is none.
+std::uint64_t controlling_terminal() noexcept;
+
+}  // namespace stasis::hijack

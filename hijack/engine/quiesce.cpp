@@ -1,0 +1,129 @@
+// Stopping threads, see quiesce.hpp.
+//
+// Threads may start others until they are stopped. So the list of threads is read until two readings in a row show only threads that had
+// parked before the reading began.
+// World: hijack, leader.
+#include "hijack/engine/quiesce.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/stop_signal.hpp"
+#include "hijack/rt/fault.hpp"
+#include "hijack/rt/file.hpp"
+#include "hijack/rt/text.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+constexpr std::uint64_t kRescanNs = 20'000'000;  // a thread that ended instead of parking is noticed after this
+
+class Round {
+ public:
+  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))) {
+    sys::call(SYS_sched_yield);  // brings our own exec_start up to date
+    now_ns_ = exec_start_ns(self_);
+  }
+
+  Status run(std::uint64_t deadline_ns) noexcept {
+    for (unsigned stable = 0; stable != 2;) {
+      const std::uint32_t arrived = stop.arrived.load();
+      STASIS_TRY(scan());
+      if (news_ == 0 && waiting_ == 0) {
+        ++stable;
+        continue;
+      }
+      stable = 0;
+      if (clock_ns(CLOCK_MONOTONIC) >= deadline_ns) return who_does_not_stop();
+      wait_for_arrival(arrived);
+    }
+    return {};
+  }
+
+ private:
+  Status scan() noexcept {
+    ++number_, news_ = 0, waiting_ = 0;
+    const OwnedFd directory = open_file("/proc/self/task", O_RDONLY | O_DIRECTORY);
+    if (!directory.ok()) return system_error("open /proc/self/task", directory.get());
+    STASIS_TRY(for_each_entry(directory.get(), [&](std::string_view name) -> Status {
+      const auto tid = static_cast<std::int32_t>(Text(name).number());
+      return tid == self_ ? Status() : visit(tid);
+    }));
+    for (std::uint32_t i = 1; i != saved.kept->thread_count; ++i) {
+      ThreadState& state = saved.kept->threads[i];
+      if (state.seen != number_ && state.phase.load() != ThreadPhase::parked) state.phase.store(ThreadPhase::gone);
+    }
+    return {};
+  }
+
+  // The list comes in the order of starting, and so did the scan before: the slot is nearly always the next one.
+  std::uint32_t find(std::int32_t tid) noexcept {
+    const Kept& kept = *saved.kept;
+    for (std::uint32_t i = hint_; i < kept.thread_count; ++i)
+      if (kept.threads[i].tid == tid && kept.threads[i].phase.load() != ThreadPhase::gone) return hint_ = i + 1, i;
+    for (std::uint32_t i = 1; i < hint_ && i < kept.thread_count; ++i)
+      if (kept.threads[i].tid == tid && kept.threads[i].phase.load() != ThreadPhase::gone) return hint_ = i + 1, i;
+    return 0;
+  }
+
+  Status visit(std::int32_t tid) noexcept {
+    Kept& kept = *saved.kept;
+    std::uint32_t slot = find(tid);
+    if (slot == 0) {
+      if (kept.thread_count == kMaximumThreads) return error(ErrorCode::unsupported, "more than 65535 threads");
+      slot = kept.thread_count++;
+      kept.threads[slot].tid = tid;
+      kept.threads[slot].seen = number_;
+      return signal(slot);
+    }
+    ThreadState& state = kept.threads[slot];
+    state.seen = number_;
+    switch (state.phase.load()) {
+      case ThreadPhase::again: return signal(slot);
+      case ThreadPhase::signalled: ++waiting_; return {};
+      default: return {};
+    }
+  }
+
+  Status signal(std::uint32_t slot) noexcept {
+    STASIS_TRY(fault(Fault::quiesce_stop));
+    ThreadState& state = saved.kept->threads[slot];
+    ++news_;
+    state.phase.store(ThreadPhase::signalled);
+    state.note = observe_call(state.tid, now_ns_);
+    const long result = signal_thread(state.tid, slot);
+    if (result < 0 && result != -ESRCH) return system_error("stop a thread", result);  // ESRCH: it has just ended
+    return {};
+  }
+
+  static void wait_for_arrival(std::uint32_t arrived) noexcept {
+    const timespec longest{0, static_cast<long>(kRescanNs)};
+    sys::call(SYS_futex, &stop.arrived, FUTEX_WAIT_PRIVATE, arrived, &longest);
+  }
+
+  static Error who_does_not_stop() noexcept {
+    for (std::uint32_t i = 1; i != saved.kept->thread_count; ++i) {
+      const ThreadState& state = saved.kept->threads[i];
+      if (state.phase.load() == ThreadPhase::parked || state.phase.load() == ThreadPhase::gone) continue;
+      FixedString<320> detail("thread ");
+      detail.append_signed(state.tid).append(" did not stop in time; it is in system call ");
+      detail.append_signed(observe_call(state.tid, 0).number);
+      return error(ErrorCode::hung, detail);
+    }
+    return error(ErrorCode::hung, "the program starts threads faster than they can be stopped");
+  }
+
+  std::int32_t self_;
+  std::uint64_t now_ns_ = 0;
+  std::uint32_t number_ = 0;   // of the scan
+  std::uint32_t news_ = 0;     // threads that the scan signalled
+  std::uint32_t waiting_ = 0;  // threads that it found signalled and not parked
+  std::uint32_t hint_ = 1;
+};
+
+}  // namespace
+
+Status quiesce(std::uint64_t deadline_ns) noexcept { return Round().run(deadline_ns); }
+
+}  // namespace stasis::hijack

@@ -1,0 +1,156 @@
+// Recording this process, see record.hpp.
+// World: hijack, leader.
+#include "hijack/engine/record.hpp"
+
+#include <sys/rseq.h>
+
+#include "hijack/engine/memory_writer.hpp"
+#include "hijack/engine/process_record.hpp"
+#include "hijack/engine/saved_state.hpp"
+#include "hijack/rt/log.hpp"
+
+namespace stasis::hijack {
+
+Status Recorder::find_shared_memory() noexcept {
+  shared_memory_ = List<image::SharedMemoryRecord>(arena_);
+  for (Mapping& mapping : map_.mappings) {
+    image::MappingRecord& record = mapping.record;
+    if (record.kind != image::MappingKind::shared_memory) continue;
+    std::uint32_t index = 0;
+    while (index != shared_memory_.size() && (shared_memory_[index].inode != record.inode || shared_memory_[index].device != record.device)) ++index;
+    if (index == shared_memory_.size()) {
+      image::SharedMemoryRecord object;
+      object.device = record.device, object.inode = record.inode, object.path = record.path;
+      object.anonymous = record.path == "/dev/zero (deleted)";
+      object.size = record.file_size;
+      if (!shared_memory_.add(object)) return out_of_arena();
+    }
+    record.object = index;
+    image::SharedMemoryRecord& object = shared_memory_[index];
+    const std::uint64_t reach = record.offset + (record.end - record.start);
+    if (record.file_size == 0 && reach > object.size) object.size = reach;
+  }
+  return {};
+}
+
+Result<proto::Inventory> Recorder::take_inventory() noexcept {
+  STASIS_TRY_VALUE(map_, read_memory_map(arena_, scratch_));
+  STASIS_TRY_VALUE(descriptors_, list_descriptors(arena_, link_));
+  STASIS_TRY(find_shared_memory());
+  const std::uint32_t count = descriptors_.descriptions.size() + shared_memory_.size();
+  auto* entries = static_cast<proto::SharedEntry*>(arena_.take(sizeof(proto::SharedEntry) * count));
+  if (entries == nullptr && count != 0) return out_of_arena();
+  std::uint32_t next = 0;
+  for (const Description& description : descriptors_.descriptions)
+    entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd};
+  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1};
+  return proto::Inventory{Sequence<proto::SharedEntry>(entries, count)};
+}
+
+Status Recorder::accept(const proto::Elected& elected) noexcept {
+  elected_ = List<proto::ElectedEntry>(arena_);
+  bool full = false;
+  elected.entries.for_each([&](const proto::ElectedEntry& entry) { full |= !elected_.add(entry); });
+  if (full) return out_of_arena();
+  if (elected_.size() != descriptors_.descriptions.size() + shared_memory_.size()) return error(ErrorCode::protocol, "the election's result is too short");
+  for (std::uint32_t i = 0; i != shared_memory_.size(); ++i) {
+    const proto::ElectedEntry& entry = elected_[descriptors_.descriptions.size() + i];
+    shared_memory_[i].id = entry.id, shared_memory_[i].recorder = entry.recorder;
+  }
+  for (Mapping& mapping : map_.mappings)
+    if (mapping.record.kind == image::MappingKind::shared_memory) mapping.record.object = shared_memory_[static_cast<std::uint32_t>(mapping.record.object)].id;
+  return {};
+}
+
+Result<proto::Written> Recorder::write(const proto::Elected& elected) noexcept {
+  STASIS_TRY(accept(elected));
+  // All that a restored process reads from its own memory must be there before its memory is written.
+  STASIS_TRY(save_process_state(arena_));
+  threads_ = List<image::ThreadRecord>(arena_);
+  STASIS_TRY(describe_threads(arena_, threads_));
+  STASIS_TRY(image_.create(begin_.image_path, begin_.generation));
+  const auto finish = [&]() -> Result<ImageWriter::Done> {
+    STASIS_TRY(write_memory());
+    STASIS_TRY(image_.end_data());
+    STASIS_TRY(write_sections());
+    return image_.finish();
+  };
+  STASIS_TRY_VALUE(const ImageWriter::Done done, finish());
+  return proto::Written{done.bytes, done.digest};
+}
+
+Status Recorder::write_memory() noexcept {
+  page_runs_ = List<image::PageRun>(arena_);
+  content_runs_ = List<image::PageRun>(arena_);
+  // The kernel writes the leader's processor number into its restartable-sequence area whenever it is moved (rseq(2)).
+  std::uint64_t restless = 0;
+  if (__rseq_size != 0) restless = (saved.kept->threads[0].fs_base + static_cast<std::uint64_t>(__rseq_offset)) / image::kPage * image::kPage;
+  MemoryWriter memory(image_, scan_, restless);
+  STASIS_TRY(memory.open(arena_));
+  Sink sink{image_, content_runs_};
+  STASIS_TRY(record_descriptions(descriptors_, elected_, sink));
+  STASIS_TRY(write_shared_memory(memory));
+  for (const Mapping& mapping : map_.mappings) {
+    if (mapping.record.kind == image::MappingKind::shared_memory || mapping.record.kind == image::MappingKind::file_shared) continue;
+    STASIS_TRY(memory.write_private(mapping, page_runs_));
+  }
+  return {};
+}
+
+bool Recorder::has_description_of(const image::SharedMemoryRecord& object, std::uint64_t& size) noexcept {
+  for (const Description& description : descriptors_.descriptions) {
+    if (description.record.device != object.device || description.record.inode != object.inode) continue;
+    size = description.record.size;
+    return description.record.deleted || description.record.kind == image::DescriptionKind::memory_file;
+  }
+  return false;
+}
+
+Status Recorder::write_shared_memory(MemoryWriter& memory) noexcept {
+  for (image::SharedMemoryRecord& object : shared_memory_) {
+    std::uint64_t size = object.size;
+    const bool kept_by_description = has_description_of(object, size);
+    object.size = size > object.size || kept_by_description ? size : object.size;
+    if (!object.recorder || kept_by_description) continue;
+    object.content.first = content_runs_.size();
+    object.content.present = true;
+    for (std::uint32_t i = 0; i != map_.mappings.size(); ++i) {
+      const image::MappingRecord& record = map_.mappings[i].record;
+      if (record.kind != image::MappingKind::shared_memory || record.object != object.id) continue;
+      bool again = false;  // the same part mapped a second time
+      for (std::uint32_t j = 0; j != i; ++j) {
+        const image::MappingRecord& other = map_.mappings[j].record;
+        again |= other.kind == record.kind && other.object == object.id && other.offset <= record.offset &&
+                 other.offset + (other.end - other.start) >= record.offset + (record.end - record.start);
+      }
+      if (!again) STASIS_TRY(memory.write_shared(map_.mappings[i], content_runs_));
+    }
+    object.content.count = content_runs_.size() - object.content.first;
+  }
+  return {};
+}
+
+Status Recorder::write_sections() noexcept {
+  STASIS_TRY_VALUE(const image::ProcessRecord process, describe_process(arena_, map_));
+  List<image::ZombieRecord> zombies(arena_);
+  STASIS_TRY(describe_zombies(arena_, zombies));
+  List<image::MappingRecord> mappings(arena_);
+  for (const Mapping& mapping : map_.mappings)
+    if (!mappings.add(mapping.record)) return out_of_arena();
+  List<image::DescriptionRecord> descriptions(arena_);
+  for (const Description& description : descriptors_.descriptions)
+    if (!descriptions.add(description.record)) return out_of_arena();
+
+  const auto runs = [](const List<image::PageRun>& list) { return reinterpret_cast<const char*>(list.begin()); };
+  STASIS_TRY(image_.add_records(image::SectionId::process, &process, 1));
+  STASIS_TRY(image_.add_records(image::SectionId::threads, threads_.begin(), threads_.size()));
+  STASIS_TRY(image_.add_records(image::SectionId::mappings, mappings.begin(), mappings.size()));
+  STASIS_TRY(image_.add_section(image::SectionId::page_runs, runs(page_runs_), page_runs_.size() * sizeof(image::PageRun)));
+  STASIS_TRY(image_.add_records(image::SectionId::descriptors, descriptors_.descriptors.begin(), descriptors_.descriptors.size()));
+  STASIS_TRY(image_.add_records(image::SectionId::descriptions, descriptions.begin(), descriptions.size()));
+  STASIS_TRY(image_.add_records(image::SectionId::shared_memory, shared_memory_.begin(), shared_memory_.size()));
+  STASIS_TRY(image_.add_records(image::SectionId::zombies, zombies.begin(), zombies.size()));
+  return image_.add_section(image::SectionId::content_runs, runs(content_runs_), content_runs_.size() * sizeof(image::PageRun));
+}
+
+}  // namespace stasis::hijack

@@ -1,0 +1,157 @@
+// Rewinding interrupted system calls, see restart_call.hpp.
+// World: hijack, signal handler.
+#include "hijack/engine/restart_call.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "hijack/rt/file.hpp"
+#include "hijack/rt/text.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+// How the timeout of a call is given.
+enum class Timeout : std::uint8_t {
+  none,          // none, absolute, or brought up to date by the kernel in the caller's structure (select(2), ppoll)
+  milliseconds,  // in the register
+  structure,     // struct timespec at the register, left as it was
+  sleep,         // likewise, and `remaining` points to where the kernel wrote what is left, if it is not null
+  futex,         // structure, if the operation is FUTEX_WAIT; other operations take absolute times (futex(2))
+};
+
+struct Restartable {
+  std::int64_t number;
+  Timeout timeout;
+  int argument;    // register of the timeout
+  int remaining;
+};
+
+constexpr Restartable kCalls[] = {
+    {SYS_poll, Timeout::milliseconds, REG_RDX, 0},
+    {SYS_epoll_wait, Timeout::milliseconds, REG_R10, 0},
+    {SYS_epoll_pwait, Timeout::milliseconds, REG_R10, 0},
+    {SYS_epoll_pwait2, Timeout::structure, REG_R10, 0},
+    {SYS_nanosleep, Timeout::sleep, REG_RDI, REG_RSI},
+    {SYS_clock_nanosleep, Timeout::sleep, REG_RDX, REG_R10},
+    {SYS_futex, Timeout::futex, REG_R10, 0},
+    {SYS_rt_sigtimedwait, Timeout::structure, REG_RDX, 0},
+    {SYS_semtimedop, Timeout::structure, REG_R10, 0},
+    {SYS_io_getevents, Timeout::structure, REG_R8, 0},
+    {SYS_io_pgetevents, Timeout::structure, REG_R8, 0},
+    {SYS_ppoll, Timeout::none, 0, 0},
+    {SYS_select, Timeout::none, 0, 0},
+    {SYS_pselect6, Timeout::none, 0, 0},
+    {SYS_pause, Timeout::none, 0, 0},
+    {SYS_rt_sigsuspend, Timeout::none, 0, 0},
+    {SYS_msgrcv, Timeout::none, 0, 0},
+    {SYS_msgsnd, Timeout::none, 0, 0},
+    {SYS_semop, Timeout::none, 0, 0},
+    // Sockets with SO_RCVTIMEO or SO_SNDTIMEO.
+    {SYS_read, Timeout::none, 0, 0},
+    {SYS_readv, Timeout::none, 0, 0},
+    {SYS_recvfrom, Timeout::none, 0, 0},
+    {SYS_recvmsg, Timeout::none, 0, 0},
+    {SYS_accept, Timeout::none, 0, 0},
+    {SYS_accept4, Timeout::none, 0, 0},
+};
+
+const Restartable* find(std::int64_t number) noexcept {
+  for (const Restartable& call : kCalls)
+    if (call.number == number) return &call;
+  return nullptr;
+}
+
+bool after_syscall_instruction(const greg_t* registers) noexcept {
+  const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]);
+  return code[-2] == 0x0f && code[-1] == 0x05;
+}
+
+// The number from the nearest "mov $number, %eax" (b8 imm32) before the instruction; the C library's own calls all look like that.
+std::int64_t decode_number(const greg_t* registers) noexcept {
+  constexpr int kReach = 48;  // the longest preparation of a call in glibc 2.31 to 2.41 is shorter
+  const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]) - 2;
+  for (int back = 5; back <= kReach; ++back) {
+    const unsigned char* at = code - back;
+    if (at[0] != 0xb8 || at[-1] == 0x41 || at[3] != 0 || at[4] != 0) continue;  // 41 b8: the register is R8
+    const std::int64_t number = at[1] | at[2] << 8;
+    if (find(number) != nullptr) return number;
+  }
+  return -1;
+}
+
+timespec shortened(const timespec& wanted, std::uint64_t slept_ns) noexcept {
+  const auto total = static_cast<std::uint64_t>(wanted.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(wanted.tv_nsec);
+  const std::uint64_t left = total > slept_ns ? total - slept_ns : 0;
+  return {static_cast<time_t>(left / 1'000'000'000u), static_cast<long>(left % 1'000'000'000u)};
+}
+
+void shorten(greg_t* registers, const Restartable& call, std::uint64_t slept_ns, timespec* slot) noexcept {
+  greg_t& argument = registers[call.argument];
+  if (call.timeout == Timeout::milliseconds) {
+    const auto wanted = static_cast<std::int32_t>(argument);
+    const auto slept = static_cast<std::int64_t>(slept_ns / 1'000'000u);
+    if (wanted > 0) argument = wanted > slept ? wanted - slept : 0;
+    return;
+  }
+  if (argument == 0) return;
+  if (call.timeout == Timeout::futex && (registers[REG_RSI] & FUTEX_CMD_MASK) != FUTEX_WAIT) return;
+  if (call.timeout == Timeout::sleep) {
+    if (call.number == SYS_clock_nanosleep && (registers[REG_RSI] & TIMER_ABSTIME) != 0) return;
+    if (registers[call.remaining] != 0) {
+      argument = registers[call.remaining];
+      return;
+    }
+  }
+  *slot = shortened(*reinterpret_cast<const timespec*>(argument), slept_ns);
+  argument = reinterpret_cast<greg_t>(slot);
+}
+
+}  // namespace
+
+std::uint64_t exec_start_ns(std::int32_t tid) noexcept {
+  FixedString<64> path("/proc/self/task/");
+  path.append_signed(tid).append("/sched");
+  char buffer[1024];
+  const std::string_view value = field_of(read_small(path.c_str(), buffer, sizeof buffer), "se.exec_start");
+  Text text(value);
+  text.skip(value.find(':') + 1);
+  const std::uint64_t milliseconds = text.number();
+  text.skip(1);
+  return milliseconds * 1'000'000u + text.number();
+}
+
+CallNote observe_call(std::int32_t tid, std::uint64_t now_ns) noexcept {
+  CallNote note;
+  FixedString<64> path("/proc/self/task/");
+  path.append_signed(tid).append("/syscall");
+  char buffer[256];
+  const std::string_view line = read_small(path.c_str(), buffer, sizeof buffer);
+  if (line.empty() || line.front() < '0' || line.front() > '9') return note;
+  Text text(line);
+  note.number = static_cast<std::int64_t>(text.number());
+  for (int argument = 0; argument != 6; ++argument) text.number(16);
+  note.stack = text.number(16);
+  note.instruction = text.number(16);
+  const Restartable* call = find(note.number);
+  if (call == nullptr || call->timeout == Timeout::none || now_ns == 0) return note;
+  const std::uint64_t asleep_since = exec_start_ns(tid);
+  if (asleep_since != 0 && asleep_since < now_ns) note.slept_ns = now_ns - asleep_since;
+  return note;
+}
+
+std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept {
+  greg_t* registers = context->uc_mcontext.gregs;
+  if (registers[REG_RAX] != -EINTR || !after_syscall_instruction(registers)) return -1;
+  const bool fits = note.number >= 0 && static_cast<std::uint64_t>(registers[REG_RIP]) == note.instruction &&
+                    static_cast<std::uint64_t>(registers[REG_RSP]) == note.stack;
+  const std::int64_t number = fits && note.number != SYS_restart_syscall ? note.number : decode_number(registers);
+  const Restartable* call = find(number);
+  if (call == nullptr) return -1;
+  if (call->timeout != Timeout::none) shorten(registers, *call, note.slept_ns, slot);
+  registers[REG_RAX] = number;
+  registers[REG_RIP] -= 2;
+  return number;
+}
+
+}  // namespace stasis::hijack

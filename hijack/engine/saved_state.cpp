@@ -1,0 +1,131 @@
+// Saving what the kernel holds for the process, see saved_state.hpp.
+// World: hijack, leader, all other threads parked.
+#include "hijack/engine/saved_state.hpp"
+
+#include <linux/capability.h>
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "core/environment.hpp"
+#include "hijack/rt/file.hpp"
+#include "hijack/rt/text.hpp"
+
+namespace stasis::hijack {
+
+constinit SavedState saved = {};
+constinit std::uint64_t initial_affinity[16] = {};
+
+namespace {
+
+constexpr int kGetXcompPermitted = 0x1022;       // ARCH_GET_XCOMP_PERM, asm/prctl.h
+constexpr int kMembarrierRegistrations = 1 << 9; // MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3
+
+std::uint64_t pending_of_thread(std::int32_t tid, std::string_view key) noexcept {
+  FixedString<64> path("/proc/self/task/");
+  path.append_signed(tid).append("/status");
+  char buffer[4096];
+  Text value(field_of(read_small(path.c_str(), buffer, sizeof buffer), key));
+  return value.number(16) & ~(std::uint64_t{1} << (kStopSignal - 1));
+}
+
+// Takes signals out of the queue while `key` shows them as pending, appends them to the list. rt_sigtimedwait(2) takes the thread's own first.
+void take_pending(std::int32_t tid, std::string_view key, std::int32_t recorded_tid) noexcept {
+  Kept& kept = *saved.kept;
+  while (kept.pending_count != kMaximumPending) {
+    const std::uint64_t mask = pending_of_thread(tid, key);
+    if (mask == 0) return;
+    PendingSignal& next = kept.pending[kept.pending_count];
+    const timespec none{};
+    next.tid = recorded_tid;
+    if (sys::call(SYS_rt_sigtimedwait, &mask, &next.info, &none, sizeof mask) <= 0) return;
+    ++kept.pending_count;
+  }
+}
+
+void put_back(std::uint32_t first) noexcept {
+  const long pid = sys::call(SYS_getpid);
+  const long tid = sys::call(SYS_gettid);
+  for (std::uint32_t i = first; i < saved.kept->pending_count; ++i) {
+    PendingSignal& signal = saved.kept->pending[i];
+    if (signal.tid == 0) sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info);
+    if (signal.tid == tid) sys::call(SYS_rt_tgsigqueueinfo, pid, tid, signal.info.si_signo, &signal.info);
+  }
+}
+
+// /proc/self/timers: "ID: 0\nsignal: 14/0000000000000000\nnotify: signal/pid.123\nClockID: 1\n" for each timer.
+Status save_timers(Arena& arena) noexcept {
+  Kept& kept = *saved.kept;
+  STASIS_TRY_VALUE(const std::string_view file, read_file("/proc/self/timers", arena));
+  Text text(file);
+  while (!text.done()) {
+    Text id(text.line()), signal(text.line()), notify(text.line()), clock(text.line());
+    if (kept.timer_count == kMaximumTimers) return error(ErrorCode::unsupported, "more timers than can be kept");
+    SavedTimer& timer = kept.timers[kept.timer_count++];
+    id.word(), signal.word(), notify.word(), clock.word();
+    timer.id = static_cast<std::int32_t>(id.number());
+    timer.event.sigev_signo = static_cast<int>(signal.number());
+    signal.skip(1);
+    timer.event.sigev_value.sival_ptr = reinterpret_cast<void*>(signal.number(16));
+    notify.skip_blanks();
+    const std::string_view how = notify.rest();
+    timer.event.sigev_notify = how.starts_with("none") ? SIGEV_NONE : SIGEV_SIGNAL;
+    if (const std::size_t tid = how.find("/tid."); tid != std::string_view::npos) {
+      timer.event.sigev_notify |= SIGEV_THREAD_ID;
+      timer.event._sigev_un._tid = static_cast<pid_t>(Text(from(how, tid + 5)).number());
+    }
+    timer.clock = static_cast<std::int32_t>(clock.number());
+    const long result = sys::call(SYS_timer_gettime, timer.id, &timer.value);
+    if (result < 0) return system_error("timer_gettime", result);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status renew_kept() noexcept {
+  if (saved.kept_before != nullptr) sys::call(SYS_munmap, saved.kept_before, sizeof(Kept));
+  saved.kept_before = saved.kept;
+  saved.kept = nullptr;
+  const long place = sys::call(SYS_mmap, nullptr, sizeof(Kept), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (sys::failed(place)) return system_error("reserve memory for the checkpoint", place);
+  sys::call(SYS_madvise, place, sizeof(Kept), MADV_NOHUGEPAGE);
+  saved.kept = reinterpret_cast<Kept*>(place);
+  return {};
+}
+
+void save_own_pending(std::int32_t tid) noexcept {
+  static constinit std::atomic<bool> busy{false};  // threads park at the same time; pending signals are rare
+  while (busy.exchange(true, std::memory_order_acquire)) sys::call(SYS_sched_yield);
+  const std::uint32_t first = saved.kept->pending_count;
+  take_pending(tid, "SigPnd:", tid);
+  put_back(first);
+  busy.store(false, std::memory_order_release);
+}
+
+Status save_process_state(Arena& arena) noexcept {
+  for (int signal = 1; signal <= 64; ++signal)
+    if (signal != SIGKILL && signal != SIGSTOP) sys::call(SYS_rt_sigaction, signal, nullptr, &saved.actions[signal], 8);
+  for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
+  STASIS_TRY(save_timers(arena));
+
+  const long tid = sys::call(SYS_gettid);
+  std::uint64_t pending = 0;
+  sys::call(SYS_rt_sigpending, &pending, sizeof pending);
+  if ((pending & ~(std::uint64_t{1} << (kStopSignal - 1))) != 0) {
+    const std::uint32_t first = saved.kept->pending_count;
+    take_pending(static_cast<std::int32_t>(tid), "SigPnd:", static_cast<std::int32_t>(tid));
+    take_pending(static_cast<std::int32_t>(tid), "ShdPnd:", 0);
+    put_back(first);
+  }
+
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  sys::call(SYS_capget, &header, saved.capabilities);
+  sys::call(SYS_arch_prctl, kGetXcompPermitted, &saved.xcomp_permitted);
+  const long registrations = sys::call(SYS_membarrier, kMembarrierRegistrations, 0, 0);
+  saved.membarrier = registrations > 0 ? static_cast<std::int32_t>(registrations) : 0;
+  saved.thp_disabled = static_cast<std::int32_t>(sys::call(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0));
+  return {};
+}
+
+}  // namespace stasis::hijack

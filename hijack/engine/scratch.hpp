@@ -1,0 +1,33 @@
+// Address space for one checkpoint: the leader's stack and an arena. Mapped before the first thread is stopped, gone when the program goes
+// on, never part of an image.
+//
+// World: hijack, leader.
+#pragma once
+#include <cstdint>
+
+#include "core/base/result.hpp"
+#include "hijack/rt/arena.hpp"
+
+namespace stasis::hijack {
+
+class Scratch {
+ public:
+  Scratch() noexcept = default;
+  Scratch(const Scratch&) = delete;
+  ~Scratch();
+  Status map() noexcept;
+  void* stack_top() const noexcept { return base_ + kStack; }
+  Arena arena() const noexcept { return Arena(base_ + kStack, size_ - kStack); }
+  std::uint64_t start() const noexcept { return reinterpret_cast<std::uint64_t>(base_); }
+  std::uint64_t end() const noexcept { return start() + size_; }
+
+ private:
+  static constexpr std::uint64_t kStack = 512u << 10;
+  char* base_ = nullptr;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace stasis::hijack
+
+// Runs function(argument) on the stack that ends at `top` (entry.S).
+extern "C" void stasis_call_on_stack(void* argument, void (*function)(void*), void* top);

@@ -1,0 +1,153 @@
+// The handler of the stop signal, see stop_signal.hpp.
+//
+// The handler runs on the interrupted stack (alternate stacks may be too small for the kernel's frame) with every signal blocked, and
+// uses raw system calls only: the program's errno stays as it is.
+// World: hijack, signal handler.
+#include "hijack/engine/stop_signal.hpp"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+
+#include "core/environment.hpp"
+#include "hijack/engine/checkpoint.hpp"
+#include "hijack/rt/file.hpp"
+
+extern "C" void stasis_return_from_signal();  // hijack/engine/entry.S
+
+namespace stasis::hijack {
+
+constinit Stop stop;
+constinit VdsoRange vdso{};
+
+namespace {
+
+constexpr std::uint64_t kRestorer = 0x04000000;  // SA_RESTORER
+constexpr int kGetFs = 0x1003, kGetGs = 0x1004;  // ARCH_GET_FS, ARCH_GET_GS
+constexpr int kGetTidAddress = 40;               // PR_GET_TID_ADDRESS
+constexpr std::uint64_t kVdsoSpan = 0x4000;      // more than any vdso so far; its pages are followed by nothing of the program's code
+constexpr long kVdsoRetryNs = 50'000;
+
+bool in_vdso(const ucontext_t* context) noexcept {
+  const auto at = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]);
+  return at >= vdso.start && at < vdso.end;
+}
+
+void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept {
+  Kept* kept = saved.kept;
+  if (stop.epoch.load() != epoch || kept == nullptr || slot >= kMaximumThreads) {
+    timespec unused{};
+    CallNote none;
+    if (kept != nullptr) rewind_call(context, none, slot < kMaximumThreads ? &kept->threads[slot].slot : &unused);
+    return;
+  }
+  ThreadState& state = kept->threads[slot];
+  const std::int64_t call = rewind_call(context, state.note, &state.slot);
+  if (call < 0 && state.note.number >= 0 && state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) &&
+      state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) + 2)
+    state.note.number = -1;
+  if (stop.released.load() == epoch) return;  // too late: the stop was given up
+  const bool again = in_vdso(context);
+  if (!again) {
+    describe_self(state, context);
+    if (state.pending != 0) save_own_pending(state.tid);
+  }
+  state.phase.store(again ? ThreadPhase::again : ThreadPhase::parked);
+  stop.arrived.fetch_add(1);
+  sys::call(SYS_futex, &stop.arrived, FUTEX_WAKE_PRIVATE, 1);
+  if (again) return;
+  for (;;) {
+    const std::uint32_t released = stop.released.load();
+    if (released == epoch) return;
+    sys::call(SYS_futex, &stop.released, FUTEX_WAIT_PRIVATE, released, nullptr);
+  }
+}
+
+// The stop signal again in a moment, by a timer of one shot, for a leader must not stop inside the vdso either.
+void signal_later() noexcept {
+  struct sigevent event = {};
+  event.sigev_notify = SIGEV_SIGNAL | SIGEV_THREAD_ID;
+  event.sigev_signo = kStopSignal;
+  event._sigev_un._tid = static_cast<pid_t>(sys::call(SYS_gettid));
+  int timer = 0;
+  if (sys::call(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) < 0) return;
+  event.sigev_value.sival_int = timer;
+  const struct itimerspec once = {{0, 0}, {0, kVdsoRetryNs}};
+  sys::call(SYS_timer_settime, timer, 0, &once, nullptr);
+}
+
+void on_stop_signal(int, siginfo_t* info, void* raw_context) noexcept {
+  auto* context = static_cast<ucontext_t*>(raw_context);
+  if (info->si_code == SI_QUEUE && info->si_pid == sys::call(SYS_getpid)) {
+    const auto value = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
+    park(static_cast<std::uint32_t>(value >> 32), static_cast<std::uint32_t>(value), context);
+    return;
+  }
+  if (info->si_code == SI_TIMER) sys::call(SYS_timer_delete, info->si_timerid);
+  if (in_vdso(context)) {
+    signal_later();
+    return;
+  }
+  std::int32_t nobody = 0;
+  if (stop.leader.compare_exchange_strong(nobody, static_cast<std::int32_t>(sys::call(SYS_gettid)))) {
+    lead_checkpoint(context);
+    stop.leader.store(0);
+    return;
+  }
+  static constinit timespec slot{};
+  rewind_call(context, CallNote{}, &slot);  // the leader will stop this thread by its own signal
+}
+
+}  // namespace
+
+void describe_self(ThreadState& state, ucontext_t* context) noexcept {
+  state.tid = static_cast<std::int32_t>(sys::call(SYS_gettid));
+  state.context = context;
+  sys::call(SYS_arch_prctl, kGetFs, &state.fs_base);
+  sys::call(SYS_arch_prctl, kGetGs, &state.gs_base);
+  sys::call(SYS_prctl, kGetTidAddress, &state.tid_address, 0, 0, 0);
+  sys::call(SYS_get_robust_list, 0, &state.robust_head, &state.robust_length);
+  sys::call(SYS_prctl, PR_GET_NAME, state.name, 0, 0, 0);
+  // cpu_id is negative while the area is not registered (rseq(2), RSEQ_CPU_ID_UNINITIALIZED and RSEQ_CPU_ID_REGISTRATION_FAILED).
+  state.has_rseq = __rseq_size != 0 && *reinterpret_cast<const std::int32_t*>(state.fs_base + static_cast<std::uint64_t>(__rseq_offset) + 4) >= 0;
+  const long slack = sys::call(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  state.timer_slack = slack > 0 ? static_cast<std::uint64_t>(slack) : 0;
+  std::uint64_t pending = 0;
+  sys::call(SYS_rt_sigpending, &pending, sizeof pending);
+  state.pending = pending & ~(std::uint64_t{1} << (kStopSignal - 1));
+}
+
+void install_stop_handler() noexcept {
+  vdso.start = ::getauxval(AT_SYSINFO_EHDR);
+  vdso.end = vdso.start == 0 ? 0 : vdso.start + kVdsoSpan;
+  KernelAction action{};
+  action.handler = reinterpret_cast<void*>(on_stop_signal);
+  action.flags = SA_SIGINFO | SA_RESTART | kRestorer;
+  action.restorer = reinterpret_cast<void*>(stasis_return_from_signal);
+  action.mask = ~std::uint64_t{0};
+  sys::call(SYS_rt_sigaction, kStopSignal, &action, nullptr, sizeof action.mask);
+}
+
+void forget_checkpoint() noexcept {
+  stop.leader.store(0);
+  stop.released.store(stop.epoch.load());
+}
+
+long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept {
+  siginfo_t info = {};
+  info.si_signo = kStopSignal;
+  info.si_code = SI_QUEUE;
+  const long pid = sys::call(SYS_getpid);
+  info.si_pid = static_cast<pid_t>(pid);
+  info.si_value.sival_ptr = reinterpret_cast<void*>(static_cast<std::uint64_t>(stop.epoch.load()) << 32 | slot);
+  return sys::call(SYS_rt_tgsigqueueinfo, pid, tid, kStopSignal, &info);
+}
+
+void release_threads() noexcept {
+  stop.released.store(stop.epoch.load());
+  sys::call(SYS_futex, &stop.released, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+}
+
+}  // namespace stasis::hijack

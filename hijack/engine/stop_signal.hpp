@@ -1,0 +1,44 @@
+// The stop signal: the only thing of ours that runs uncalled in the program.
+//
+// Sent by the node coordinator it makes the thread that gets it the leader of a checkpoint. Sent by the leader, with the number of the
+// thread's slot, it makes the thread park until the leader releases all.
+// World: hijack.
+#pragma once
+#include <sys/types.h>
+#include <ucontext.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "hijack/engine/saved_state.hpp"
+
+namespace stasis::hijack {
+
+// How leader and threads find each other.
+struct Stop {
+  std::atomic<std::int32_t> leader{0};     // tid, 0: no checkpoint runs
+  std::atomic<std::uint32_t> epoch{0};     // number of the stop that runs or ran last
+  std::atomic<std::uint32_t> released{0};  // number of the last stop that is over; futex
+  std::atomic<std::uint32_t> arrived{0};   // counts threads that have reached the handler; futex
+};
+extern constinit Stop stop;
+
+void install_stop_handler() noexcept;
+// In the child of a fork: the checkpoint that its parent may have been in is none of its business.
+void forget_checkpoint() noexcept;
+
+// Sends the stop signal to a thread of this process, with its slot. Returns the kernel's answer.
+long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept;
+// Lets all parked threads go on.
+void release_threads() noexcept;
+
+// Fills in what only the thread itself can find out; also for the leader.
+void describe_self(ThreadState& state, ucontext_t* context) noexcept;
+
+// Where the kernel's vdso is mapped; start 0 if it is not known.
+struct VdsoRange {
+  std::uint64_t start, end;
+};
+extern constinit VdsoRange vdso;
+
+}  // namespace stasis::hijack

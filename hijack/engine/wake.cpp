@@ -1,0 +1,270 @@
+// A restored process becomes whole: entered from the restorer (entry.S) when memory and descriptors are back and nothing else.
+//
+// The order: the restorer's own memory goes; what belongs to the process; its threads, each of which waits; success is told to stasis restart;
+// the coordinator releases all processes at once; what makes time run (timers) comes last. Until the release any failure ends the process
+// with a message, and nothing of the program has run.
+// World: hijack. On entry one thread, all signals blocked. Raw system calls only: the C library's state is the program's.
+#include <linux/capability.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <linux/sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+
+#include "core/environment.hpp"
+#include "hijack/engine/link.hpp"
+#include "hijack/engine/membership.hpp"
+#include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/scratch.hpp"
+#include "hijack/engine/settings.hpp"
+#include "hijack/engine/stop_signal.hpp"
+#include "hijack/rt/fault.hpp"
+#include "hijack/rt/log.hpp"
+
+extern "C" {
+[[noreturn]] void stasis_sigreturn(void* context);                                           // entry.S
+long stasis_clone3(void* arguments, std::size_t size, void (*function)(void*), void* argument);  // entry.S
+[[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
+}
+
+namespace stasis::hijack {
+namespace {
+
+constexpr int kSetGs = 0x1001;                 // ARCH_SET_GS
+constexpr int kRequestXcomp = 0x1023;          // ARCH_REQ_XCOMP_PERM
+constexpr int kTimerRestoreIds = 77;           // PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15
+constexpr std::uint64_t kRedZone = 512;        // between a thread's saved frame and what it runs on until it goes back there
+
+struct Gate {
+  std::atomic<std::uint32_t> ready;     // threads that are whole; futex
+  std::atomic<std::uint32_t> released;  // 1: go on; futex
+};
+constinit Gate gate{};
+
+[[noreturn]] void give_up(const Error& failure) noexcept {
+  log("restart failed", failure);
+  image::RestoreFailure report;
+  report.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  report.sys_errno = failure.sys_errno;
+  report.code = static_cast<std::uint32_t>(failure.code == ErrorCode::system ? ErrorCode::restore_failed : failure.code);
+  report.length = static_cast<std::uint32_t>(failure.detail.size() < sizeof report.text ? failure.detail.size() : sizeof report.text);
+  std::memcpy(report.text, failure.detail.c_str(), report.length);
+  sys::call(SYS_write, saved.handoff.status_fd, &report, sizeof report);
+  for (;;) sys::call(SYS_exit_group, 127);
+}
+
+void require(long result, std::string_view call) noexcept {
+  if (sys::failed(result)) give_up(system_error(call, result));
+}
+
+// The area is as long as the thread that registered it said; glibc registers 32 bytes, or what the kernel uses if that is more.
+void register_rseq(const ThreadState& state) noexcept {
+  if (!state.has_rseq) return;
+  auto* area = reinterpret_cast<char*>(state.fs_base) + __rseq_offset;
+  std::memset(area + 8, 0, 8);  // rseq_cs: no critical section is entered; the kernel aborted it when it delivered the stop signal
+  long result = sys::call(SYS_rseq, area, 32, 0, RSEQ_SIG);
+  if (result == -EINVAL) result = sys::call(SYS_rseq, area, (__rseq_size + 31) / 32 * 32, 0, RSEQ_SIG);
+  require(result, "register a restartable sequence");
+}
+
+// Capabilities are a thread's own: what the restart needed is given up, what the program had stays.
+void drop_capabilities() noexcept {
+  sys::call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct now[2] = {};
+  require(sys::call(SYS_capget, &header, now), "capget");
+  const auto* old = reinterpret_cast<const __user_cap_data_struct*>(saved.capabilities);
+  for (int i = 0; i != 2; ++i) {
+    now[i].permitted &= old[i].permitted;
+    now[i].effective = now[i].permitted & old[i].effective;
+    now[i].inheritable &= old[i].inheritable;
+  }
+  require(sys::call(SYS_capset, &header, now), "give up capabilities");
+}
+
+// What only the thread itself can bring back.
+void become_thread(ThreadState& state) noexcept {
+  if (state.robust_head != 0) require(sys::call(SYS_set_robust_list, state.robust_head, state.robust_length), "set_robust_list");
+  register_rseq(state);
+  if (state.gs_base != 0) sys::call(SYS_arch_prctl, kSetGs, state.gs_base);
+  sys::call(SYS_prctl, PR_SET_NAME, state.name, 0, 0, 0);
+  if (state.timer_slack != 0) sys::call(SYS_prctl, PR_SET_TIMERSLACK, state.timer_slack, 0, 0, 0);
+  bool bound = false;
+  for (std::uint32_t i = 0; i != 16; ++i) bound |= state.affinity[i] != initial_affinity[i];
+  if (bound) sys::call(SYS_sched_setaffinity, 0, state.affinity_bytes, state.affinity);  // on another node there may be none of these
+  if (state.scheduling.size != 0) sys::call(SYS_sched_setattr, 0, &state.scheduling, 0);  // lower priorities are always allowed
+  drop_capabilities();
+}
+
+// Runs below the saved frame on the thread's own stack, where the handler that parked it ran.
+void wake_thread(void* argument) noexcept {
+  ThreadState& state = *static_cast<ThreadState*>(argument);
+  become_thread(state);
+  gate.ready.fetch_add(1);
+  sys::call(SYS_futex, &gate.ready, FUTEX_WAKE_PRIVATE, 1);
+  while (gate.released.load() == 0) sys::call(SYS_futex, &gate.released, FUTEX_WAIT_PRIVATE, 0, nullptr);
+  stasis_sigreturn(state.context);
+}
+
+void create_thread(ThreadState& state) noexcept {
+  if (const Status status = fault(Fault::restore_thread); !status.ok()) give_up(status.error());
+  struct clone_args arguments = {};
+  arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
+  arguments.child_tid = state.tid_address;
+  arguments.tls = state.fs_base;
+  // The kernel's frame begins with the address that its handler returns to; the stack ends below it.
+  const std::uint64_t frame = reinterpret_cast<std::uint64_t>(state.context) - 8;
+  constexpr std::uint64_t kSize = 4096;
+  const std::uint64_t top = (frame - kRedZone) & ~std::uint64_t{63};
+  arguments.stack = top - kSize, arguments.stack_size = kSize;
+  std::int32_t tid = state.tid;
+  if (saved.handoff.exact_ids != 0) {
+    arguments.set_tid = reinterpret_cast<std::uint64_t>(&tid);
+    arguments.set_tid_size = 1;
+  }
+  const long result = stasis_clone3(&arguments, sizeof arguments, wake_thread, &state);
+  if (result < 0) give_up(system_error(FixedString<64>("create thread ").append_signed(state.tid), result));
+}
+
+// The restorer's image of our memory has us stopped; nobody may take that for real any more.
+void forget_stop() noexcept {
+  forget_checkpoint();
+  gate.ready.store(0);
+  gate.released.store(0);
+}
+
+void restore_actions() noexcept {
+  for (int signal = 1; signal <= 64; ++signal)
+    if (signal != SIGKILL && signal != SIGSTOP) require(sys::call(SYS_rt_sigaction, signal, &saved.actions[signal], nullptr, 8), "set a signal's action");
+}
+
+void restore_memory_flags() noexcept {
+  if (saved.thp_disabled > 0) sys::call(SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  for (int bit = 0; bit != 31; ++bit)  // each registration is a command of its own (membarrier(2))
+    if ((saved.membarrier & 1 << bit) != 0) sys::call(SYS_membarrier, 1 << bit, 0, 0);
+  for (long feature = 17; feature != 20; ++feature)  // state components that must be asked for, as AMX's 18
+    if ((saved.xcomp_permitted >> feature & 1) != 0) sys::call(SYS_arch_prctl, kRequestXcomp, feature);
+}
+
+// Before Linux 6.15 ids cannot be asked for, but they count up.
+long create_timer(SavedTimer& saved_timer, bool exact) noexcept {
+  for (;;) {
+    int id = saved_timer.id;
+    const long result = sys::call(SYS_timer_create, saved_timer.clock, &saved_timer.event, &id);
+    if (result < 0 || id == saved_timer.id) return result;
+    sys::call(SYS_timer_delete, id);
+    if (exact || id > saved_timer.id) return -EEXIST;
+  }
+}
+
+void create_timers() noexcept {
+  Kept& kept = *saved.kept;
+  if (kept.timer_count == 0) return;
+  const bool exact = sys::call(SYS_prctl, kTimerRestoreIds, 1, 0, 0, 0) == 0;
+  for (std::uint32_t i = 0; i != kept.timer_count; ++i) require(create_timer(kept.timers[i], exact), "create a timer");
+  if (exact) sys::call(SYS_prctl, kTimerRestoreIds, 0, 0, 0, 0);
+}
+
+void start_timers() noexcept {
+  Kept& kept = *saved.kept;
+  for (std::uint32_t i = 0; i != kept.timer_count; ++i) sys::call(SYS_timer_settime, kept.timers[i].id, 0, &kept.timers[i].value, nullptr);
+  for (int which = 0; which != 3; ++which) {
+    const itimerval& value = saved.interval_timers[which];
+    if (value.it_value.tv_sec != 0 || value.it_value.tv_usec != 0) sys::call(SYS_setitimer, which, &value, nullptr);
+  }
+}
+
+void queue_pending() noexcept {
+  const long pid = sys::call(SYS_getpid);
+  for (std::uint32_t i = 0; i != saved.kept->pending_count; ++i) {
+    PendingSignal& signal = saved.kept->pending[i];
+    if (signal.tid == 0) require(sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info), "queue a pending signal");
+    else require(sys::call(SYS_rt_tgsigqueueinfo, pid, signal.tid, signal.info.si_signo, &signal.info), "queue a thread's pending signal");
+  }
+}
+
+ThreadState& create_threads() noexcept {
+  Kept& kept = *saved.kept;
+  const long pid = sys::call(SYS_getpid);
+  ThreadState* main = nullptr;
+  std::uint32_t created = 0;
+  for (std::uint32_t i = 0; i != kept.thread_count; ++i) {
+    ThreadState& state = kept.threads[i];
+    if (state.phase.load() != ThreadPhase::parked) continue;
+    if (state.tid == pid) {
+      main = &state;
+      continue;
+    }
+    create_thread(state);
+    ++created;
+  }
+  if (main == nullptr) give_up(error(ErrorCode::restore_failed, "the image lacks the main thread"));
+  for (std::uint32_t ready = gate.ready.load(); ready != created; ready = gate.ready.load())
+    sys::call(SYS_futex, &gate.ready, FUTEX_WAIT_PRIVATE, ready, nullptr);
+  return *main;
+}
+
+void tell_success() noexcept {
+  image::RestoreFailure report;
+  report.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  sys::call(SYS_write, saved.handoff.status_fd, &report, sizeof report);
+  sys::call(SYS_close, saved.handoff.status_fd);
+}
+
+struct Rejoin {
+  Arena arena;
+  std::uint32_t threads;
+};
+
+// With the coordinator: here again, and standing still until all others are.
+void rejoin(void* argument) noexcept {
+  auto& how = *static_cast<Rejoin*>(argument);
+  Link link(how.arena);
+  link.set_generation(saved.handoff.generation);
+  const auto join = [&]() -> Status {
+    STASIS_TRY(link.connect());
+    const std::string_view program = read_link("/proc/self/exe", how.arena);
+    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), true, program}));
+    return link.send(proto::Restored{how.threads});
+  };
+  if (const Status status = join(); !status.ok()) give_up(status.error());
+  tell_success();
+  if (const auto resume = link.expect<proto::Resume>(); !resume.ok()) {
+    log("restart called off", resume.error());
+    for (;;) sys::call(SYS_exit_group, 127);
+  }
+}
+
+[[noreturn]] void wake() noexcept {
+  if (saved.handoff.version != image::kHandoffVersion) give_up(error(ErrorCode::image_version, "the restorer is of another version"));
+  require(sys::call(SYS_munmap, saved.handoff.parking_start, saved.handoff.parking_length), "unmap the restorer");
+  forget_stop();
+  void* members = members_address();
+  if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
+  restore_actions();
+  restore_memory_flags();
+
+  ThreadState& main = create_threads();
+  sys::call(SYS_set_tid_address, main.tid_address);
+  create_timers();
+  queue_pending();
+  become_thread(main);
+  {
+    Scratch scratch;
+    if (const Status status = scratch.map(); !status.ok()) give_up(status.error());
+    Rejoin how{scratch.arena(), saved.kept->thread_count};
+    stasis_call_on_stack(&how, rejoin, scratch.stack_top());
+  }
+  saved.handoff = {};
+  write_slot(MemberState::running);
+  start_timers();
+  gate.released.store(1);
+  sys::call(SYS_futex, &gate.released, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+  stasis_sigreturn(main.context);
+}
+
+}  // namespace
+}  // namespace stasis::hijack
+
+void stasis_wake_main() { stasis::hijack::wake(); }

@@ -1,0 +1,36 @@
+// The child side of fork, see fork.hpp.
+// World: hijack. The child has one thread, and its cost is every fork's cost: one system call and one store to shared memory.
+#include "hijack/interpose/fork.hpp"
+
+#include <pthread.h>
+
+#include <cstddef>
+
+#include "hijack/engine/membership.hpp"
+#include "hijack/engine/settings.hpp"
+#include "hijack/engine/stop_signal.hpp"
+#include "hijack/interpose/real.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+void in_child() noexcept {
+  if (settings.standing != Standing::member) return;
+  forget_checkpoint();
+  become_member();
+  write_slot(MemberState::running);
+}
+
+}  // namespace
+
+void watch_forks() noexcept { ::pthread_atfork(nullptr, nullptr, in_child); }
+
+}  // namespace stasis::hijack
+
+using namespace stasis::hijack;
+
+STASIS_EXPORT pid_t _Fork(void) noexcept {
+  const pid_t pid = real::_Fork();
+  if (pid == 0) in_child();
+  return pid;
+}

@@ -1,0 +1,67 @@
+// The functions behind our wrappers, typed by the C library's own headers: real::sigaction(...).
+//
+// Other libraries' constructors run before ours and may call wrapped functions; so pointers are resolved by whoever comes first. All at
+// once, for later, in a signal handler or between vfork and exec, dlsym must not be called any more.
+// World: hijack, any thread.
+#pragma once
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+extern "C" {
+// Not in the headers of every C library, or only under names of a feature.
+int execveat(int directory, const char* path, char* const argv[], char* const envp[], int flags) noexcept;
+int epoll_pwait2(int epoll, struct epoll_event* events, int size, const struct timespec* timeout, const sigset_t* mask);
+int __ppoll_chk(struct pollfd* fds, nfds_t count, const struct timespec* timeout, const sigset_t* mask, std::size_t size);
+sighandler_t sysv_signal(int signal, sighandler_t handler) noexcept;
+sighandler_t __sysv_signal(int signal, sighandler_t handler) noexcept;
+sighandler_t bsd_signal(int signal, sighandler_t handler) noexcept;
+pid_t _Fork(void) noexcept;
+}
+
+namespace stasis::hijack {
+
+// Resolves every pointer; later calls do nothing.
+void resolve_all() noexcept;
+
+template <class Function>
+class Real;
+template <class Result, class... Arguments, bool kNoexcept>
+class Real<Result(Arguments...) noexcept(kNoexcept)> {
+ public:
+  using Pointer = Result (*)(Arguments...);
+  // The call itself is not noexcept: a thread may be cancelled inside (pthread_cancel unwinds).
+  Result operator()(Arguments... arguments) const { return get()(arguments...); }
+  Pointer get() const noexcept {
+    if (__builtin_expect(pointer_ == nullptr, 0)) resolve_all();
+    return pointer_;
+  }
+  void set(void* address) noexcept { pointer_ = reinterpret_cast<Pointer>(address); }
+  bool is_there() const noexcept { return get() != nullptr; }
+
+ private:
+  Pointer pointer_ = nullptr;
+};
+// execl and its like are never called by us: they end in execvpe.
+template <class Result, class... Arguments, bool kNoexcept>
+class Real<Result(Arguments..., ...) noexcept(kNoexcept)> {
+ public:
+  void set(void*) noexcept {}
+};
+
+namespace real {
+#define HOOK(name) extern constinit Real<decltype(::name)> name;
+#define HOOK_LATE(name) HOOK(name)
+#include "hijack/interpose/hooks.def"
+#undef HOOK
+#undef HOOK_LATE
+}  // namespace real
+
+}  // namespace stasis::hijack
+
+// In front of a wrapper: visible, with the C library's name.
+#define STASIS_EXPORT extern "C" __attribute__((visibility("default")))

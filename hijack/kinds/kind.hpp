@@ -1,0 +1,52 @@
+// A kind of kernel resource behind a descriptor. One file in hijack/kinds for each.
+//
+// Every call happens on the leader while all threads are parked; nothing is changed: what is recorded is looked at, never taken out. A kind
+// is a row of kinds/table.cpp; the first that recognises a description records it.
+// World: hijack, leader.
+#pragma once
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/result.hpp"
+#include "core/image/records.hpp"
+#include "hijack/engine/image_writer.hpp"
+
+namespace stasis::hijack {
+
+// An open file description of this process, by one of its descriptors.
+struct Description {
+  int fd = -1;
+  struct stat status = {};
+  image::DescriptionRecord record;  // filled by the engine but for kind, content and what only the kind knows
+};
+
+// What a kind needs to record content.
+struct Sink {
+  ImageWriter& image;
+  List<image::PageRun>& runs;       // of the section content_runs
+};
+
+struct Kind {
+  std::string_view name;
+  // Whether the description is of this kind; sets record.kind and what identifies it. Before the election: in every process.
+  bool (*recognise)(Description& description) noexcept;
+  // Puts content into the image; only in the process that was elected for it. Null if there is none.
+  Status (*record)(Description& description, Sink& sink) noexcept;
+};
+
+// In the order of the table; null if there is none for it.
+const Kind* find_kind(Description& description) noexcept;
+
+// Shared by kinds: the whole content of the file behind `fd` (regular or memory file), holes left out.
+Status record_content(int fd, std::uint64_t size, image::ContentRange& range, Sink& sink) noexcept;
+
+// Which of descriptors 0..2 of the first program this is the object of, -1 if none (STASIS_STDIO).
+int stdio_index(const struct stat& status) noexcept;
+
+namespace kinds_detail {
+extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter;
+}
+
+}  // namespace stasis::hijack

@@ -1,0 +1,37 @@
+// Regular files.
+//
+// A file with a name stays where it is. If it is open for writing, its bytes are made durable, so that a power loss cannot make it shorter than
+// the length that is recorded. A file without a name is kept whole; of a small file that is only read a copy is kept, should it go.
+// World: hijack, leader.
+#include "hijack/kinds/kind.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+constexpr std::uint64_t kSmall = 1u << 20;
+
+bool recognise(Description& description) noexcept {
+  if (!S_ISREG(description.status.st_mode)) return false;
+  description.record.kind = image::DescriptionKind::regular_file;
+  return true;
+}
+
+Status record(Description& description, Sink& sink) noexcept {
+  image::DescriptionRecord& record = description.record;
+  const bool kernels = record.path.starts_with("/proc/") || record.path.starts_with("/sys/");
+  const bool written = (record.status_flags & O_ACCMODE) != O_RDONLY;
+  if (record.deleted) return record_content(description.fd, record.size, record.content, sink);
+  if (kernels) return {};
+  if (written) {
+    const long result = sys::call(SYS_fdatasync, description.fd);
+    if (result < 0 && result != -EINVAL) return system_error(FixedString<320>("fdatasync ").append(record.path), result);
+    return {};
+  }
+  return record.size <= kSmall ? record_content(description.fd, record.size, record.content, sink) : Status();
+}
+
+}  // namespace
+
+const Kind kinds_detail::regular_file{"file", recognise, record};
+
+}  // namespace stasis::hijack
