@@ -1,0 +1,65 @@
+// One peer on the coordinator's socket: a member while a checkpoint or a restart runs, or a program of ours that asks for something.
+//
+// Reading never blocks; writing does, with a limit: a peer waits for what it gets, so its buffer is empty.
+// World: programs.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "core/codec/codec.hpp"
+#include "core/proto/frame.hpp"
+#include "core/proto/messages.hpp"
+
+namespace stasis::coordinator {
+
+struct Frame {
+  proto::MessageType type{};
+  std::string payload;
+  template <class Message>
+  Message as() const {  // points into payload
+    Message message;
+    Reader reader(payload);
+    reader.record(message);
+    return message;
+  }
+};
+
+class Connection {
+ public:
+  // Takes an accepted socket. `pid` and `uid` are the peer's, by SO_PEERCRED.
+  explicit Connection(int fd);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  int fd() const { return fd_; }
+  std::int32_t pid() const { return pid_; }
+  bool is_own_user() const;
+
+  // Reads what has come. False when the peer is gone or speaks nonsense.
+  bool read_available();
+  // Takes the next complete frame out of what has been read.
+  bool next(Frame& frame);
+
+  template <class Message>
+  bool send(const Message& message) {
+    std::string bytes(sizeof(proto::FrameHeader) + encoded_size(message), '\0');
+    proto::FrameHeader header;
+    header.type = static_cast<std::uint16_t>(Message::kType);
+    header.length = static_cast<std::uint32_t>(bytes.size() - sizeof header);
+    std::memcpy(bytes.data(), &header, sizeof header);
+    Writer writer(bytes.data() + sizeof header, header.length);
+    writer.record(message);
+    return send_bytes(bytes);
+  }
+
+ private:
+  bool send_bytes(const std::string& bytes);
+  int fd_;
+  std::int32_t pid_ = 0;
+  std::uint32_t uid_ = ~0u;
+  std::string input_;
+};
+
+}  // namespace stasis::coordinator

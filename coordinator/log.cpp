@@ -1,0 +1,38 @@
+// See log.hpp.
+// World: programs.
+#include "coordinator/log.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <ctime>
+
+namespace stasis::coordinator {
+namespace {
+int log_fd = -1;
+}
+
+void open_log(const std::string& path) { log_fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600); }
+
+void log_line(const std::string& line) {
+  if (log_fd < 0) return;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::localtime_r(&now.tv_sec, &parts);
+  char stamp[64];
+  const std::size_t length = std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
+  const std::string millis = std::to_string(1'000 + now.tv_nsec / 1'000'000).substr(1);
+  const std::string text = std::string(stamp, length) + "." + millis + " " + line + "\n";
+  static_cast<void>(!::write(log_fd, text.data(), text.size()));
+}
+
+std::string sentence(const Error& failure) {
+  std::string text(describe(failure.code).text);
+  if (!failure.detail.empty()) text += std::string(": ") + failure.detail.c_str();
+  if (failure.sys_errno != 0) text += std::string(": ") + std::strerror(failure.sys_errno);
+  return text;
+}
+
+}  // namespace stasis::coordinator

@@ -1,0 +1,226 @@
+// See store.hpp. A generation exists if and only if its manifest does; everything that leads to it is synced before.
+// World: programs.
+#include "coordinator/store.hpp"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "coordinator/log.hpp"
+#include "core/environment.hpp"
+
+namespace stasis::coordinator {
+namespace {
+
+namespace files = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string hex(std::uint64_t number) { return FixedString<24>().append_number(number, 16).c_str(); }
+
+Status sync_path(const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
+  if (fd < 0) return system_error("open " + path, -errno);
+  const int result = ::fsync(fd) == 0 ? 0 : -errno;
+  ::close(fd);
+  return result == 0 ? Status{} : Status(system_error("sync " + path, result));
+}
+
+// Writes beside and renames into place; `mode` from the start, so that nobody else ever can read it.
+Status write_whole(const std::string& path, const std::string& text, mode_t mode, bool durable) {
+  const std::string beside = path + ".new";
+  ::unlink(beside.c_str());
+  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) return system_error("create " + beside, -errno);
+  int result = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : errno == 0 ? -ENOSPC : -errno;
+  if (result == 0 && durable && ::fsync(fd) != 0) result = -errno;
+  ::close(fd);
+  if (result == 0 && ::rename(beside.c_str(), path.c_str()) != 0) result = -errno;
+  if (result != 0) {
+    ::unlink(beside.c_str());
+    return system_error("write " + path, result);
+  }
+  return durable ? sync_path(files::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY) : Status{};
+}
+
+Json read_json(const std::string& path) {
+  std::ifstream file(path);
+  return Json::parse(file, nullptr, false);
+}
+
+bool answers(const std::string& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, socket.data(), socket.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool there = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return there;
+}
+
+std::uint64_t number_of(const files::path& path) {
+  const std::string name = path.filename().string();
+  std::uint64_t number = 0;
+  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return problem == std::errc() && end == name.data() + name.size() ? number : 0;
+}
+
+Status make_directory(const std::string& directory) {
+  std::error_code problem;
+  if (files::exists(directory, problem)) {
+    struct stat status{};
+    if (::stat(directory.c_str(), &status) != 0) return system_error(directory, -errno);
+    if (!S_ISDIR(status.st_mode)) return error(ErrorCode::not_a_store, directory);
+    if (status.st_uid != ::geteuid()) return error(ErrorCode::foreign_store, directory);
+    if (!files::exists(directory + "/" + store_layout::kIdentity, problem) && !files::is_empty(directory, problem)) {
+      return error(ErrorCode::not_a_store, directory);
+    }
+    return {};
+  }
+  const files::path parent = files::path(directory).parent_path();
+  if (!parent.empty()) files::create_directories(parent, problem);
+  if (::mkdir(directory.c_str(), 0700) != 0) return system_error("create " + directory, -errno);
+  return {};
+}
+
+}  // namespace
+
+std::string random_hex(std::size_t bytes) {
+  std::vector<unsigned char> raw(bytes);
+  static_cast<void>(!::getrandom(raw.data(), raw.size(), 0));
+  std::string text;
+  for (const unsigned char byte : raw) text += "0123456789abcdef"[byte >> 4], text += "0123456789abcdef"[byte & 15];
+  return text;
+}
+
+Result<Store> Store::open(const std::string& directory, bool restored, const std::string& command) {
+  Store store;
+  std::error_code problem;
+  store.directory_ = files::absolute(directory, problem).lexically_normal().string();
+  while (store.directory_.size() > 1 && store.directory_.ends_with('/')) store.directory_.pop_back();
+  STASIS_TRY(make_directory(store.directory_));
+  const std::string identity_path = store.directory_ + "/" + store_layout::kIdentity;
+  Json identity = read_json(identity_path);
+  if (identity.is_object()) store.computation_ = identity.value("computation", "");
+  if (files::exists(identity_path, problem) && store.computation_.size() != 16) return error(ErrorCode::not_a_store, store.directory_);
+  const Json running = read_json(store.directory_ + "/" + store_layout::kCoordinator);
+  if (running.is_object() && answers(running.value("socket", ""))) return error(ErrorCode::store_busy, store.directory_);
+  if (!restored && !store.committed().empty()) return error(ErrorCode::store_used, store.directory_);
+  if (store.computation_.empty()) {
+    store.computation_ = random_hex(8);
+    const Json fresh{{"format", 1}, {"computation", store.computation_}, {"command", command}, {"created", std::time(nullptr)}};
+    STASIS_TRY(write_whole(identity_path, fresh.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600, true));
+  }
+  if (::mkdir((store.directory_ + "/" + store_layout::kGenerations).c_str(), 0700) != 0 && errno != EEXIST) {
+    return system_error("create " + store.directory_ + "/" + store_layout::kGenerations, -errno);
+  }
+  return store;
+}
+
+std::string Store::generation_path(std::uint64_t generation) const {
+  std::string digits = std::to_string(generation);
+  if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
+  return directory_ + "/" + store_layout::kGenerations + "/" + digits;
+}
+
+std::uint64_t Store::next_generation() const {
+  std::uint64_t highest = 0;
+  std::error_code problem;
+  for (const auto& entry : files::directory_iterator(directory_ + "/" + store_layout::kGenerations, problem)) {
+    highest = std::max(highest, number_of(entry.path()));
+  }
+  return highest + 1;
+}
+
+std::vector<std::uint64_t> Store::committed() const {
+  std::vector<std::uint64_t> numbers;
+  std::error_code problem;
+  for (const auto& entry : files::directory_iterator(directory_ + "/" + store_layout::kGenerations, problem)) {
+    const std::uint64_t number = number_of(entry.path());
+    if (number != 0 && files::exists(entry.path() / store_layout::kManifest, problem)) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+Result<std::string> Store::begin_generation(std::uint64_t generation) const {
+  const std::string path = generation_path(generation);
+  if (::mkdir(path.c_str(), 0700) != 0) return system_error("create " + path, -errno);
+  const std::string node = path + "/" + host_name();
+  if (::mkdir(node.c_str(), 0700) != 0) return system_error("create " + node, -errno);
+  return node;
+}
+
+Status Store::commit(const Manifest& manifest) const {
+  const std::string path = generation_path(manifest.generation);
+  Json images = Json::array();
+  std::uint64_t bytes = 0;
+  for (const StoredImage& image : manifest.images) {
+    STASIS_TRY(sync_path(image.path, O_RDONLY));
+    bytes += image.bytes;
+    images.push_back({{"pid", image.pid}, {"program", image.program}, {"path", image.path.substr(path.size() + 1)}, {"bytes", image.bytes}, {"digest", hex(image.digest)}});
+  }
+  if (!manifest.images.empty()) STASIS_TRY(sync_path(files::path(manifest.images.front().path).parent_path().string(), O_RDONLY | O_DIRECTORY));
+  const Json document{{"format", 1},
+                      {"computation", computation_},
+                      {"generation", manifest.generation},
+                      {"time", std::time(nullptr)},
+                      {"reason", manifest.reason},
+                      {"host", host_name()},
+                      {"root", manifest.root},
+                      {"stopped_us", manifest.stopped_us},
+                      {"bytes", bytes},
+                      {"images", images}};
+  STASIS_TRY(write_whole(path + "/" + store_layout::kManifest, document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600, true));
+  return sync_path(directory_ + "/" + store_layout::kGenerations, O_RDONLY | O_DIRECTORY);
+}
+
+// The manifest goes first: a generation that is half removed must not look whole.
+void Store::remove_generation(std::uint64_t generation) const {
+  const std::string path = generation_path(generation);
+  ::unlink((path + "/" + store_layout::kManifest).c_str());
+  std::error_code problem;
+  files::remove_all(path, problem);
+}
+
+void Store::prune(std::uint64_t keep) const {
+  const std::vector<std::uint64_t> numbers = committed();
+  if (numbers.empty()) return;
+  const std::uint64_t oldest_kept = numbers.size() > keep ? numbers[numbers.size() - keep] : numbers.front();
+  std::vector<std::uint64_t> doomed;
+  std::error_code problem;
+  for (const auto& entry : files::directory_iterator(directory_ + "/" + store_layout::kGenerations, problem)) {
+    const std::uint64_t number = number_of(entry.path());
+    const bool whole = std::binary_search(numbers.begin(), numbers.end(), number);
+    if (number != 0 && (number < oldest_kept || (!whole && number < numbers.back()))) doomed.push_back(number);
+  }
+  for (const std::uint64_t number : doomed) remove_generation(number);
+}
+
+Status Store::publish(const std::string& key, const std::string& socket) const {
+  const Json document{{"computation", computation_}, {"key", key},       {"host", host_name()},
+                      {"pid", ::getpid()},           {"socket", socket}, {"started", std::time(nullptr)}};
+  return write_whole(directory_ + "/" + store_layout::kCoordinator, document.dump(2) + "\n", 0600, false);
+}
+
+void Store::retract() const { ::unlink((directory_ + "/" + store_layout::kCoordinator).c_str()); }
+
+}  // namespace stasis::coordinator

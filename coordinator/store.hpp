@@ -1,0 +1,63 @@
+// The store of one computation on disk, as the coordinator writes it (layout: core/environment.hpp, docs/ARCHITECTURE.md).
+//
+// World: programs.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+
+namespace stasis::coordinator {
+
+// One image of a generation, as its member reported it.
+struct StoredImage {
+  std::int32_t pid = 0;
+  std::string program;
+  std::string path;  // absolute
+  std::uint64_t bytes = 0;
+  std::uint64_t digest = 0;
+};
+
+struct Manifest {
+  std::uint64_t generation = 0;
+  std::int32_t root = 0;       // pid of the first process, 0 if it has ended
+  std::string reason;
+  std::uint64_t stopped_us = 0;  // how long the program stood still; until the images were written if it was then ended
+  std::vector<StoredImage> images;
+};
+
+class Store {
+ public:
+  // Opens the store at `directory`, making it (0700) if there is nothing or an empty directory. A store gets an identity once.
+  // Errors: not_a_store, foreign_store, store_used (fresh and it holds generations), store_busy (its coordinator answers).
+  static Result<Store> open(const std::string& directory, bool restored, const std::string& command);
+
+  const std::string& directory() const { return directory_; }
+  const std::string& computation() const { return computation_; }
+
+  // The number after the highest that has a directory, committed or not.
+  std::uint64_t next_generation() const;
+  // Makes the directory of a generation with a directory for this node's images; returns the latter.
+  Result<std::string> begin_generation(std::uint64_t generation) const;
+  // Syncs the images and makes the generation exist: the manifest is renamed into place last. Blocks while data goes to disk.
+  Status commit(const Manifest& manifest) const;
+  void remove_generation(std::uint64_t generation) const;
+  // Removes all but the newest `keep` committed generations, and uncommitted ones before the newest committed one.
+  void prune(std::uint64_t keep) const;
+  std::vector<std::uint64_t> committed() const;
+
+  // DIR/coordinator: where the running coordinator is, and the key; mode 0600.
+  Status publish(const std::string& key, const std::string& socket) const;
+  void retract() const;
+
+ private:
+  std::string generation_path(std::uint64_t generation) const;
+  std::string directory_;
+  std::string computation_;
+};
+
+// 2*bytes hex digits from the kernel's random numbers.
+std::string random_hex(std::size_t bytes);
+
+}  // namespace stasis::coordinator
