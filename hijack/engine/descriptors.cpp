@@ -88,7 +88,8 @@ class Lister {
     struct stat named{};
     const long result = sys::call(SYS_newfstatat, AT_FDCWD, record.path.data(), &named, 0);
     if (result == 0 && named.st_ino == status.st_ino && named.st_dev == status.st_dev) return;
-    if (record.path.starts_with("/proc/") || record.path.starts_with("/dev/")) return;  // mounted otherwise in another namespace
+    const bool regular = S_ISREG(status.st_mode);  // /dev/shm holds files like any other
+    if (record.path.starts_with("/proc/") || (record.path.starts_with("/dev/") && !regular)) return;  // mounted otherwise in another namespace
     record.deleted = true;
     if (record.path.ends_with(kDeleted)) record.path.remove_suffix(kDeleted.size());
   }
