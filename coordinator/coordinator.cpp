@@ -300,6 +300,9 @@ void Coordinator::finish_checkpoint() {
 void Coordinator::kill_all() {
   for (;;) {
     const Census census = take_census(run_.members, store_.computation(), roots());
+    // All stand still before the first one ends: nobody shall see another's end and say or write something about it.
+    for (const auto& [pid, process] : census.members) ::kill(pid, SIGSTOP);
+    for (const Process& process : census.pending) ::kill(process.pid, SIGSTOP);
     std::vector<pollfd> gone;
     const auto end = [&gone](std::int32_t pid) {
       const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
