@@ -2,6 +2,7 @@
 // World: programs.
 #include "coordinator/checkpoint.hpp"
 
+#include <cstdlib>
 #include <unistd.h>
 
 #include <algorithm>
@@ -99,6 +100,7 @@ bool Checkpoint::take_hello(Connection& connection) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
   begin.quiesce_ms = static_cast<std::uint32_t>(std::max<long long>(left, 100));
   begin.leader_slept_ns = member.leader_slept_ns;
+  if (const char* stdio = std::getenv(environment::kStdio)) begin.stdio = stdio;  // set by stasis restart only
   connection.send(begin);
   return true;
 }

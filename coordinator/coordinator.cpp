@@ -2,6 +2,7 @@
 // World: programs.
 #include "coordinator/coordinator.hpp"
 
+#include <utility>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -202,6 +203,11 @@ void Coordinator::handle_request(Connection& connection, const Frame& frame) {
     case proto::Verb::status: return reply(connection, {}, "running, computation " + store_.computation(), status_json());
     case proto::Verb::checkpoint: {
       if (current_) return reply(connection, error(ErrorCode::busy), store_.directory(), "{}");
+      if (!started_) {  // the answer comes when the processes are there and the checkpoint is done
+        early_ = Early{std::string(request.reason.empty() ? "command" : request.reason), request.exit_after};
+        askers_.push_back(&connection);
+        return;
+      }
       const Status begun = start_checkpoint(request.reason.empty() ? "command" : std::string(request.reason), request.exit_after);
       if (!begun) return reply(connection, begun.error(), begun.error().detail.c_str(), "{}");
       askers_.push_back(&connection);
@@ -247,6 +253,10 @@ Status Coordinator::start_checkpoint(const std::string& reason, bool exit_after)
 
 // Lets the current checkpoint go on and starts the periodic one when it is due.
 void Coordinator::advance() {
+  if (started_ && early_ && !current_ && !ended_) {
+    const Early asked = *std::exchange(early_, std::nullopt);
+    if (const Status begun = start_checkpoint(asked.reason, asked.exit_after); !begun) abandoned(begun.error());
+  }
   if (!started_ && settings_.restored == 0 && Clock::now() >= start_limit_) ended_ = true;
   if (current_) current_->step();
   decide_late_hellos();
@@ -266,7 +276,10 @@ void Coordinator::abandoned(const Error& failure) {
   if (settings_.slurm) dprintf(STDERR_FILENO, "stasis: checkpoint abandoned: %s\n", line.c_str());
   if (current_) store_.remove_generation(current_->order().generation);
   current_.reset();
-  answer(failure, failure.detail.c_str(), "{}");
+  // Whatever the cause, who asked gets the exit status of an abandoned checkpoint.
+  const bool says_so = describe(failure.code).exit_status == describe(ErrorCode::abandoned).exit_status;
+  const Error answered = says_so ? failure : error(ErrorCode::abandoned, line.c_str());
+  answer(answered, answered.detail.c_str(), "{}");
   if (notice_signal_ == 0) return;
   const int signal = notice_signal_;
   notice_signal_ = 0;

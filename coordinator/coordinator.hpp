@@ -70,6 +70,11 @@ class Coordinator {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::optional<Checkpoint> current_;
   std::vector<Connection*> askers_;     // of the current checkpoint
+  struct Early {
+    std::string reason;
+    bool exit_after = false;
+  };
+  std::optional<Early> early_;          // asked for before the computation was there
   std::vector<Undecided> undecided_;
   std::vector<Connection*> restored_;   // members that wait for everybody's return
   std::int32_t root_ = 0;

@@ -28,14 +28,14 @@ std::string read_proc(std::int32_t pid, const char* name) {
   return text;
 }
 
-// Fields 3, 4 and 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything, so the last parenthesis counts.
-bool read_stat(std::int32_t pid, Process& process, char& state) {
+// Fields 3, 4, 20 and 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything, so the last parenthesis counts.
+bool read_stat(std::int32_t pid, Process& process, char& state, int& threads) {
   const std::string text = read_proc(pid, "stat");
   const std::size_t close = text.rfind(')');
   if (close == std::string::npos) return false;
   unsigned long long ticks = 0;
   int parent = 0;
-  if (std::sscanf(text.c_str() + close + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &parent, &ticks) != 3) return false;
+  if (std::sscanf(text.c_str() + close + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu", &state, &parent, &threads, &ticks) != 4) return false;
   process.pid = pid;
   process.parent = parent;
   process.started_us = ticks * (1'000'000ull / static_cast<unsigned long long>(::sysconf(_SC_CLK_TCK)));
@@ -73,7 +73,9 @@ std::map<std::int32_t, Process> living_processes(const MemberTable& table) {
     if (::fstatat(::dirfd(directory), entry->d_name, &status, 0) != 0) continue;
     Process process;
     char state = 0;
-    if (!read_stat(static_cast<std::int32_t>(pid), process, state) || state == 'Z' || state == 'X') continue;
+    int threads = 0;
+    if (!read_stat(static_cast<std::int32_t>(pid), process, state, threads) || state == 'X') continue;
+    if (state == 'Z' && threads <= 1) continue;  // with more, only the main thread has ended
     process.state = table.read(process.pid, process.started_us);
     if (process.state == MemberState::none && status.st_uid != ::geteuid() && status.st_uid != 0) continue;
     all.emplace(process.pid, process);
@@ -121,7 +123,8 @@ Census take_census(const MemberTable& table, const std::string& computation, con
 std::uint64_t main_thread_slept_ns(std::int32_t pid) {
   Process process;
   char state = 0;
-  if (!read_stat(pid, process, state) || state == 'R') return 0;
+  int threads = 0;
+  if (!read_stat(pid, process, state, threads) || state == 'R') return 0;
   const std::uint64_t then = last_ran_ns(pid);
   const std::uint64_t now = last_ran_ns(::getpid());
   return then != 0 && now > then ? now - then : 0;

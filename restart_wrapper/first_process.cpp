@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +17,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 
+#include "core/environment.hpp"
 #include "restart_wrapper/birth.hpp"
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/member.hpp"
@@ -107,6 +111,19 @@ Status Attempt::prepare_status_pipe() {
   return {};
 }
 
+// The identities of the new descriptors 0 to 2, in the form of STASIS_STDIO.
+std::string identities(const std::array<int, 3>& fds) {
+  std::string text;
+  for (const int fd : fds) {
+    struct stat status{};
+    if (::fstat(fd, &status) != 0) status = {};
+    char one[64];
+    std::snprintf(one, sizeof one, "%s%llx:%llx", text.empty() ? "" : ",", static_cast<unsigned long long>(status.st_dev), static_cast<unsigned long long>(status.st_ino));
+    text += one;
+  }
+  return text;
+}
+
 // The coordinator runs in a session of its own, outside the program's ids, without our environment's traces of Stasis.
 Status Attempt::start_coordinator() {
   int ends[2];
@@ -117,6 +134,7 @@ Status Attempt::start_coordinator() {
   STASIS_TRY_VALUE(const int child, fork_with_id(free_id(used)));
   if (child == 0) {
     ::setsid();
+    const std::string stdio = identities(how_.stdio);
     const int null = ::open("/dev/null", O_RDWR);
     for (int fd = 0; fd != 3; ++fd) ::dup2(null, fd);
     const int ready = ::fcntl(writing.get(), F_DUPFD, 4);
@@ -125,7 +143,8 @@ Status Attempt::start_coordinator() {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const char* name : {"LD_PRELOAD", "STASIS_COMPUTATION", "STASIS_RUN", "STASIS_STDIO", "STASIS_FAULT"}) ::unsetenv(name);
+    for (const char* name : {"LD_PRELOAD", "STASIS_COMPUTATION", "STASIS_RUN", "STASIS_FAULT"}) ::unsetenv(name);
+    ::setenv(environment::kStdio, stdio.c_str(), 1);
     std::vector<std::string> words = how_.coordinator;
     words.insert(words.end(), {"--ready-fd", "3"});
     std::vector<char*> arguments;

@@ -72,6 +72,9 @@ struct Begin {
   // How long the process's main thread had been asleep when it was signalled, 0 if it was not or this is not known: only who is not woken
   // by the signal can find out (se.exec_start of /proc/PID/sched, read before kill(2), compared with the reader's own).
   std::uint64_t leader_slept_ns = 0;
+  // After a restart: the identities of descriptors 0 to 2 as `stasis restart` got them, in the form of STASIS_STDIO, which the program
+  // keeps from its launch. Empty before: then the environment's hold.
+  std::string_view stdio;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("generation", self.generation);
@@ -79,6 +82,7 @@ struct Begin {
     archive("exit_after", self.exit_after);
     archive("quiesce_ms", self.quiesce_ms);
     archive("leader_slept_ns", self.leader_slept_ns);
+    archive("stdio", self.stdio);
   }
 };
 

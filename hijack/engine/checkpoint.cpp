@@ -45,6 +45,7 @@ class Checkpoint {
     Reader(frame.payload).record(begin);
     begun_ = true;
     link_.set_generation(begin.generation);
+    if (!begin.stdio.empty()) read_stdio(begin.stdio);
 
     STASIS_TRY(stop_threads(begin));
     STASIS_TRY(link_.send(proto::Quiesced{saved.kept->thread_count, stopped_ns_}));

@@ -10,11 +10,6 @@ namespace stasis::hijack {
 constinit Settings settings;
 constinit FixedString<4095> inherited_variables;
 
-namespace {
-
-constexpr std::string_view kPrefix = "STASIS_";
-constexpr std::string_view kLibraryName = "/libstasis.so";
-
 void read_stdio(std::string_view value) noexcept {
   Text text(value);
   for (StdioIdentity& identity : settings.stdio) {
@@ -24,6 +19,11 @@ void read_stdio(std::string_view value) noexcept {
     text.skip(1);
   }
 }
+
+namespace {
+
+constexpr std::string_view kPrefix = "STASIS_";
+constexpr std::string_view kLibraryName = "/libstasis.so";
 
 // The entry of LD_PRELOAD that is this library. Entries are separated by colons or blanks (ld.so(8)).
 void read_preload(std::string_view value) noexcept {

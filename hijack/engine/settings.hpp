@@ -39,4 +39,7 @@ extern constinit FixedString<4095> inherited_variables;
 // Reads the environment of a starting program. False if it is not part of a computation.
 bool read_settings(const char* const* environment) noexcept;
 
+// Takes new identities of the standard streams, in the form of STASIS_STDIO. Called by the thread that leads a checkpoint.
+void read_stdio(std::string_view value) noexcept;
+
 }  // namespace stasis::hijack

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -90,8 +91,10 @@ Result<int> open_again(int fd, int flags) {
 }
 
 int open_flags(const image::DescriptionRecord& record) {
-  constexpr int kKept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_ASYNC | O_PATH | O_DIRECTORY;
-  return (static_cast<int>(record.status_flags) & kKept) | O_CLOEXEC | O_NOCTTY;
+  constexpr int kKept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_ASYNC | O_PATH;
+  // A file made with O_TMPFILE shows O_DIRECTORY, too, which is one of its bits (open(2)).
+  const int directory = S_ISDIR(record.mode) ? O_DIRECTORY : 0;
+  return (static_cast<int>(record.status_flags) & kKept) | directory | O_CLOEXEC | O_NOCTTY;
 }
 
 }  // namespace stasis::restart

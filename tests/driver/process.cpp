@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -136,6 +137,21 @@ int run(const Command& command, std::string& output) {
   const int status = process.wait();
   output = process.output();
   return status;
+}
+
+void wait_for_file(const std::filesystem::path& file, Process& process) {
+  const Deadline deadline;
+  const int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (events < 0 || inotify_add_watch(events, file.parent_path().c_str(), IN_CREATE | IN_MOVED_TO) < 0) throw Failure("inotify: " + std::string(strerror(errno)));
+  char buffer[4096];
+  while (!std::filesystem::exists(file)) {
+    pollfd either[] = {{events, POLLIN, 0}, {process.pidfd(), POLLIN, 0}};
+    if (poll(either, 2, deadline.left()) == 0) throw Failure("no file " + file.string() + " in time");
+    if (either[1].revents & POLLIN) throw Failure("ended with status " + std::to_string(process.wait()) + " before there was " + file.string() + ":\n" + process.output());
+    while (read(events, buffer, sizeof buffer) > 0) {
+    }
+  }
+  close(events);
 }
 
 void adopt_descendants() {

@@ -6,6 +6,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -55,6 +56,9 @@ class Process {
 
 // Runs a command to its end; returns its status and puts its output into `output`.
 int run(const Command& command, std::string& output);
+
+// Waits until there is a file of that name. Throws Failure if `process` ends before, or at the deadline.
+void wait_for_file(const std::filesystem::path& file, Process& process);
 
 // Makes the driver the subreaper of its descendants. Call first.
 void adopt_descendants();
