@@ -9,6 +9,7 @@
 
 #include "core/environment.hpp"
 #include "hijack/engine/membership.hpp"
+#include "hijack/engine/notice.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
@@ -44,6 +45,7 @@ __attribute__((constructor)) void start_up(int, char**, char** environment) noex
   settings.standing = Standing::member;
   install_stop_handler();
   sys::call(SYS_sched_getaffinity, 0, sizeof initial_affinity, initial_affinity);
+  install_notice_handlers();
   watch_forks();
   become_member();
   write_slot(MemberState::running);
