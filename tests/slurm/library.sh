@@ -20,7 +20,7 @@ fail() {
   echo "FAILED: $*"
   if [ -n "$job" ]; then
     echo "--- scontrol show job $job"; cluster exec head scontrol show job "$job"
-    echo "--- output of the job"; cat "$lab$work"/*out* 2>/dev/null | tail -n 40
+    echo "--- output of the job"; tail -n 40 "$lab$work"/out* "$lab$work"/slurm-* 2>/dev/null
     echo "--- the store"; find "$lab$store" -printf '%P %s\n' 2>/dev/null; tail -n 40 "$lab$store/coordinator.log" 2>/dev/null
     echo "--- slurmctld"; tail -n 25 "$lab/log/slurmctld.log"
   fi
@@ -45,7 +45,7 @@ wait_for() {
 }
 job_field() { cluster exec head scontrol -o show job "$1" 2>/dev/null | tr ' ' '\n' | sed -n "s/^$2=//p" | head -n 1; }
 job_is() { case " $2 " in *" $(job_field "$1" JobState) "*) true ;; *) false ;; esac; }
-restarted() { [ "$(job_field "$1" Restarts)" = "$2" ] && job_is "$1" "RUNNING COMPLETING COMPLETED"; }
+restarted() { [ "$(job_field "$1" Restarts)" = "$2" ] && job_is "$1" "RUNNING COMPLETED"; }
 requeued() { [ "$(job_field "$1" Restarts)" = "$2" ]; }
 file_says() { grep -q "$2" "$lab$1" 2>/dev/null; }
 node_of() { job_field "$1" BatchHost; }
