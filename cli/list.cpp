@@ -2,13 +2,17 @@
 // World: programs.
 #include "cli/list.hpp"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "cli/control_client.hpp"
 #include "cli/image_files.hpp"
+#include "coordinator/run_directory.hpp"
 #include "core/environment.hpp"
 
 namespace stasis::cli {
@@ -52,6 +56,25 @@ int list(const std::string& store, bool json) {
   if (json) std::printf("%s\n", (*manifests).dump(2).c_str());
   else
     for (const Json& manifest : *manifests) print_line(manifest);
+  return 0;
+}
+
+int list_running(bool json) {
+  Json all = Json::array();
+  const std::filesystem::path parent = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid());
+  std::error_code problem;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, problem)) {
+    const std::string store = std::filesystem::read_symlink(entry.path() / coordinator::kStoreLink, problem).string();
+    if (problem) continue;
+    const auto coordinator = find_coordinator(store);
+    proto::Request request;
+    request.verb = proto::Verb::status;
+    if (!coordinator || !ask(*coordinator, request)) continue;
+    all.push_back({{"store", store}, {"computation", entry.path().filename().string()}});
+  }
+  if (json) std::printf("%s\n", all.dump(2).c_str());
+  else
+    for (const Json& one : all) std::printf("%s  computation %s\n", one.value("store", "").c_str(), one.value("computation", "").c_str());
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/check.hpp"
 #include "cli/image_files.hpp"
 #include "cli/inspect.hpp"
 #include "cli/launch.hpp"
@@ -31,6 +32,7 @@ constexpr const char* kUsage =
     "       stasis list [DIR] [--json]\n"
     "       stasis inspect DIR|IMAGE [--json]\n"
     "       stasis verify DIR|IMAGE [--json]\n"
+    "       stasis check -- COMMAND\n"
     "DIR is the store of one computation, ./stasis-store if not given; TIME is 90s, 30m, 2h, 1d or in Slurm's form. See stasis(1).\n";
 
 int complain(const char* verb, const Error& failure) {
@@ -131,12 +133,19 @@ int run_verb(const std::string& verb, const std::vector<std::string>& arguments)
   }
   if (verb == "status" || verb == "list") {
     const Given given = parse(verb, arguments, {"dir", "json"}, 1);
-    return verb == "status" ? cli::status(store_of(given), given.flag("json")) : cli::list(store_of(given), given.flag("json"));
+    if (verb == "status") return cli::status(store_of(given), given.flag("json"));
+    const bool all = given.words.empty() && given.text("dir").empty();
+    return all ? cli::list_running(given.flag("json")) : cli::list(store_of(given), given.flag("json"));
   }
   if (verb == "kill") return cli::kill(store_of(parse(verb, arguments, {"dir"}, 1)));
   if (verb == "inspect" || verb == "verify") {
     const Given given = parse(verb, arguments, {"dir", "json"}, 1);
     return verb == "inspect" ? cli::inspect(store_of(given), given.flag("json")) : cli::verify(store_of(given), given.flag("json"));
+  }
+  if (verb == "check") {
+    const std::size_t at = !arguments.empty() && arguments.front() == "--" ? 1 : 0;
+    if (at >= arguments.size() || (at == 0 && arguments.front().starts_with("-"))) return complain("check", error(ErrorCode::usage, "no command"));
+    return cli::check(arguments[at]);
   }
   return complain("", error(ErrorCode::unknown_verb, verb));
 }
@@ -147,6 +156,10 @@ int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "--help" || verb == "help" || verb == "-h") {
     std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (verb == "--version") {
+    std::puts("stasis " STASIS_VERSION);
     return 0;
   }
   if (verb.empty()) {

@@ -2,11 +2,13 @@
 // World: programs.
 #include "coordinator/checkpoint.hpp"
 
-#include <cstdlib>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
+#include <utility>
 
 #include "coordinator/election.hpp"
 #include "coordinator/log.hpp"
@@ -15,12 +17,12 @@
 namespace stasis::coordinator {
 namespace {
 
-// How long the program may be brought to a stop, and how long a member may then take to say what it has. Writing has no limit but a
-// member's end: a disk may be slow.
+// How long the program may be brought to a stop, and how long a member may then take to say what it has. Writing may take as long as
+// it likes while images grow: a disk may be slow, a member that writes nothing for this long is hung.
 constexpr std::chrono::seconds kQuiesceLimit{10};
 constexpr std::chrono::seconds kElectLimit{30};
+constexpr std::chrono::seconds kWriteLimit{60};
 constexpr std::chrono::milliseconds kLookAgain{2};  // an exec and a start-up are no events that could be waited for
-constexpr std::chrono::hours kNever{24 * 365};
 
 std::uint64_t monotonic_ns() {
   timespec now{};
@@ -53,7 +55,21 @@ bool Checkpoint::all_are(Progress progress) const {
 void Checkpoint::step() {
   if (is_over()) return;
   if (phase_ == Phase::quiesce) quiesce_round();
-  if (!is_over() && Clock::now() >= deadline_) abandon(late());
+  if (is_over() || Clock::now() < deadline_) return;
+  if (phase_ == Phase::write && images_grow()) {
+    deadline_ = next_step_ = Clock::now() + kWriteLimit;
+    return;
+  }
+  abandon(late());
+}
+
+bool Checkpoint::images_grow() {
+  std::uint64_t bytes = 0;
+  for (const auto& [pid, member] : members_) {
+    struct stat status{};
+    if (::stat(member.image.path.c_str(), &status) == 0) bytes += static_cast<std::uint64_t>(status.st_blocks);
+  }
+  return bytes > std::exchange(blocks_seen_, bytes);
 }
 
 void Checkpoint::call_new_members(const Census& census) {
@@ -164,7 +180,7 @@ void Checkpoint::answer_election() {
   const auto answers = elect(inventories);
   if (!answers) return abandon(answers.error());
   phase_ = Phase::write;
-  deadline_ = next_step_ = Clock::now() + kNever;
+  deadline_ = next_step_ = Clock::now() + kWriteLimit;
   for (auto& [pid, member] : members_) {
     const std::vector<proto::ElectedEntry>& entries = (*answers).at(pid);
     member.progress = Progress::elected;
@@ -180,6 +196,7 @@ Error Checkpoint::late() const {
   for (const auto& [pid, member] : members_) {
     if (phase_ == Phase::quiesce && member.progress < Progress::quiesced) return error(ErrorCode::hung, name_of(member)).with("it did not stop");
     if (phase_ == Phase::elect && member.progress < Progress::inventoried) return error(ErrorCode::hung, name_of(member)).with("it did not say what it shares");
+    if (phase_ == Phase::write && member.progress < Progress::written) return error(ErrorCode::hung, name_of(member)).with("its image does not grow");
   }
   return error(ErrorCode::hung, "new processes come too fast");
 }

@@ -73,6 +73,7 @@ class Checkpoint {
   bool all_are(Progress progress) const;
   void begin_election();
   void answer_election();
+  bool images_grow();
   Error late() const;
   std::string name_of(const Member& member) const;
 
@@ -87,6 +88,7 @@ class Checkpoint {
   Clock::time_point deadline_;
   Clock::time_point next_step_;
   std::uint64_t written_ns_ = 0;
+  std::uint64_t blocks_seen_ = 0;  // of all images together, when the write phase was last found late
 };
 
 }  // namespace stasis::coordinator

@@ -32,7 +32,7 @@ int millis_until(Clock::time_point when) {
 Status Coordinator::open() {
   STASIS_TRY_VALUE(store_, Store::open(settings_.store, settings_.restored != 0, settings_.command));
   open_log(store_.directory() + "/" + store_layout::kLog);
-  STASIS_TRY_VALUE(run_, make_run_directory(store_.computation()));
+  STASIS_TRY_VALUE(run_, make_run_directory(store_.computation(), store_.directory()));
   key_ = random_hex(16);
   STASIS_TRY(store_.publish(key_, run_.socket_path));
   start_limit_ = Clock::now() + kStartLimit;
@@ -266,7 +266,7 @@ void Coordinator::advance() {
     return;
   }
   if (ended_ || !started_ || next_interval_ == Clock::time_point{} || Clock::now() < next_interval_) return;
-  next_interval_ = Clock::now() + std::chrono::seconds(settings_.interval_seconds);
+  schedule_next();
   if (const Status begun = start_checkpoint("interval", false); !begun) abandoned(begun.error());
 }
 
@@ -297,7 +297,6 @@ void Coordinator::finish_checkpoint() {
     if (exit_after) done.resume();
     return abandoned(committed.error());
   }
-  store_.prune(settings_.keep);
   std::uint64_t bytes = 0;
   for (const StoredImage& image : manifest.images) bytes += image.bytes;
   const std::string text = "generation " + std::to_string(manifest.generation) + " committed: " + std::to_string(manifest.images.size()) + " processes, " +
@@ -306,8 +305,15 @@ void Coordinator::finish_checkpoint() {
   const nlohmann::ordered_json json{{"generation", manifest.generation}, {"processes", manifest.images.size()}, {"bytes", bytes}, {"stopped_us", manifest.stopped_us}};
   if (exit_after) end_after_checkpoint();
   answer({}, text, json.dump());
+  store_.prune(settings_.keep);
   current_.reset();
   notice_signal_ = 0;
+  schedule_next();
+}
+
+// From the end of a checkpoint on: one that takes longer than the interval must not leave the program without time to run.
+void Coordinator::schedule_next() {
+  if (settings_.interval_seconds != 0) next_interval_ = Clock::now() + std::chrono::seconds(settings_.interval_seconds);
 }
 
 void Coordinator::kill_all() {

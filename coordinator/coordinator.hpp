@@ -54,6 +54,7 @@ class Coordinator {
   Status start_checkpoint(const std::string& reason, bool exit_after);
   void advance();
   void finish_checkpoint();
+  void schedule_next();
   void end_after_checkpoint();
   void abandoned(const Error& failure);
   void answer(const Error& failure, const std::string& text, const std::string& json);

@@ -52,21 +52,23 @@ Result<int> listen_at(const std::string& path) {
 
 }  // namespace
 
-Result<RunDirectory> make_run_directory(const std::string& computation) {
+Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store) {
   const std::string parent = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid());
   STASIS_TRY(own_directory(parent));
   RunDirectory run;
   run.path = parent + "/" + computation;
   STASIS_TRY(own_directory(run.path));
-  for (const char* name : {run_directory::kSocket, run_directory::kMembers}) ::unlink((run.path + "/" + name).c_str());
+  for (const char* name : {run_directory::kSocket, run_directory::kMembers, kStoreLink}) ::unlink((run.path + "/" + name).c_str());
   STASIS_TRY_VALUE(run.members, make_member_table(run.path + "/" + run_directory::kMembers));
   run.socket_path = run.path + "/" + run_directory::kSocket;
   STASIS_TRY_VALUE(run.listener, listen_at(run.socket_path));
+  const std::string link = run.path + "/" + kStoreLink;
+  if (::symlink(store.c_str(), link.c_str()) != 0) return system_error("create " + link, -errno);
   return run;
 }
 
 void remove_run_directory(const RunDirectory& run) {
-  for (const char* name : {run_directory::kSocket, run_directory::kMembers}) ::unlink((run.path + "/" + name).c_str());
+  for (const char* name : {run_directory::kSocket, run_directory::kMembers, kStoreLink}) ::unlink((run.path + "/" + name).c_str());
   ::rmdir(run.path.c_str());
 }
 

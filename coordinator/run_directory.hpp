@@ -9,6 +9,8 @@
 
 namespace stasis::coordinator {
 
+inline constexpr const char* kStoreLink = "store";  // in the run directory: symbolic link to the store, for stasis list
+
 struct RunDirectory {
   std::string path;
   std::string socket_path;
@@ -17,7 +19,7 @@ struct RunDirectory {
 };
 
 // Makes /dev/shm/stasis-UID/COMPUTATION anew. Refuses a parent that is not the caller's own directory.
-Result<RunDirectory> make_run_directory(const std::string& computation);
+Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store);
 void remove_run_directory(const RunDirectory& run);
 
 }  // namespace stasis::coordinator

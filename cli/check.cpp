@@ -1,0 +1,34 @@
+// See check.hpp.
+// World: programs.
+#include "cli/check.hpp"
+
+#include <cstdio>
+
+#include "cli/image_files.hpp"
+#include "cli/program_file.hpp"
+#include "restart_wrapper/namespace.hpp"
+
+namespace stasis::cli {
+namespace {
+
+int complain(const Error& failure) {
+  std::fprintf(stderr, "stasis check: %s\n", sentence(failure).c_str());
+  return describe(failure.code).exit_status;
+}
+
+}  // namespace
+
+int check(const std::string& command) {
+  const auto program = find_program(command);
+  if (!program) return complain(program.error());
+  const Status loadable = check_program(*program);
+  const Status namespaces = restart::check_namespace();
+  if (loadable) std::printf("%s: can be checkpointed\n", (*program).c_str());
+  else complain(loadable.error());
+  if (namespaces) std::printf("namespaces: a restart can have its old process ids here\n");
+  else complain(namespaces.error());
+  const Error& first = loadable ? namespaces.error() : loadable.error();
+  return describe(first.code).exit_status;
+}
+
+}  // namespace stasis::cli
