@@ -196,6 +196,14 @@ Result<int> hold_signals() {
   return fd;
 }
 
-Outcome stand_in_for_program(const Foreground& how, int signal_fd) { return Session(how, signal_fd).wait(); }
+Outcome stand_in_for_program(const Foreground& how, int signal_fd) {
+  // The program may have had the terminal's foreground; who started us gets it back as we got it. SIGTTOU is blocked.
+  const int terminal = how.share_session ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+  const pid_t foreground = terminal >= 0 ? ::tcgetpgrp(terminal) : -1;
+  const Outcome outcome = Session(how, signal_fd).wait();
+  if (foreground == ::getpgrp() && ::tcgetpgrp(terminal) != foreground) ::tcsetpgrp(terminal, foreground);
+  if (terminal >= 0) ::close(terminal);
+  return outcome;
+}
 
 }  // namespace stasis::restart
