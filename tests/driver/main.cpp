@@ -2,9 +2,9 @@
 //
 //   native     without Stasis: the program itself is right
 //   watched    under stasis launch, no checkpoint
-//   continue   one checkpoint, and the program goes on
+//   continue   one checkpoint, and the program goes on; what can be seen of its processes is the same before and after
 //   restart    checkpoint, kill, restart
-//   twice      checkpoint, kill, restart, and the same again
+//   twice      checkpoint, kill, restart, and the same again; what can be seen is the same before the first and after the second checkpoint
 //   moved      as restart, from another working directory, with the store moved and the old process ids taken
 //   abandoned  a failure is injected (STASIS_FAULT from the driver's environment, default image_write:ENOSPC): the checkpoint must fail by
 //              name and the program must not notice
@@ -23,6 +23,7 @@
 #include "core/environment.hpp"
 #include "tests/driver/process.hpp"
 #include "tests/driver/squatter.hpp"
+#include "tests/driver/visible_state.hpp"
 #include "tests/driver/workplace.hpp"
 
 namespace stasis::tests {
@@ -43,7 +44,10 @@ class Scenario {
   }
   void continued() {
     launch();
+    const VisibleState before = look();
+    if (before.empty()) throw Failure("no process of the program can be seen");
     checkpoint(1);
+    require_same(before, look());
     finish();
   }
   void restarted() {
@@ -55,11 +59,13 @@ class Scenario {
   }
   void twice() {
     launch();
+    const VisibleState before = look();
     checkpoint(1);
     kill_all();
     restart();
     wait_for_coordinator();
     checkpoint(2);
+    require_same(before, look());
     kill_all();
     restart();
     finish();
