@@ -1,7 +1,7 @@
 // Regular files.
 //
 // A file with a name stays where it is. If it is open for writing, its bytes are made durable, so that a power loss cannot make it shorter than
-// the length that is recorded. A file without a name is kept whole; of a small file that is only read a copy is kept, should it go.
+// the length that is recorded. A file without a name is kept whole, one whose other name cannot be known is refused; of a small file that is only read a copy is kept, should it go.
 // World: hijack, leader.
 #include "hijack/kinds/kind.hpp"
 
@@ -20,6 +20,8 @@ Status record(Description& description, Sink& sink) noexcept {
   image::DescriptionRecord& record = description.record;
   const bool kernels = record.path.starts_with("/proc/") || record.path.starts_with("/sys/");
   const bool written = (record.status_flags & O_ACCMODE) != O_RDONLY;
+  if (record.deleted && written && description.status.st_nlink != 0)  // bytes written later would not reach the other name
+    return error(ErrorCode::unsupported, FixedString<320>("a file whose name was removed while it has another one: ").append(record.path));
   if (record.deleted) return record_content(description.fd, record.size, record.content, sink);
   if (kernels) return {};
   if (written) {

@@ -1,7 +1,7 @@
 /* A chain of processes joined by pipes, as a shell makes it, with data under way at every link: everything arrives once and in order. */
 #include "stasis_test.h"
 
-enum { kLinks = 4, kBytes = 200000 };
+enum { kLinks = 4, kBytes = 600000 };
 
 /* Copies from `in` to `out` to the end, adding one to each byte. */
 static void relay(int in, int out) {
