@@ -1,0 +1,142 @@
+// The store on disk: identity, owners, numbers, commit and pruning.
+// World: programs.
+#include "coordinator/store.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/environment.hpp"
+
+namespace {
+
+using namespace stasis;
+using namespace stasis::coordinator;
+namespace files = std::filesystem;
+
+class StoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/stasis-store-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern), nullptr);
+    base_ = pattern;
+    directory_ = base_ + "/run";
+  }
+  void TearDown() override { files::remove_all(base_); }
+  void commit(const Store& store, std::uint64_t generation) {
+    const auto images = store.begin_generation(generation);
+    ASSERT_TRUE(images.ok());
+    Manifest manifest;
+    manifest.generation = generation;
+    manifest.root = 42;
+    manifest.reason = "command";
+    manifest.images.push_back({42, "/bin/program", *images + "/42.image", 5, 0xabcdef});
+    std::ofstream(manifest.images.front().path) << "image";
+    ASSERT_TRUE(store.commit(manifest).ok());
+  }
+  std::string base_;
+  std::string directory_;
+};
+
+TEST_F(StoreTest, KeepsItsIdentity) {
+  const auto made = Store::open(directory_, false, "command");
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ((*made).computation().size(), 16u);
+  struct stat status{};
+  ASSERT_EQ(::stat(directory_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700u);
+  const auto again = Store::open(directory_ + "/", false, "command");
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ((*again).computation(), (*made).computation());
+  EXPECT_EQ((*again).directory(), (*made).directory());
+}
+
+TEST_F(StoreTest, RefusesWhatIsNoStore) {
+  files::create_directories(directory_);
+  std::ofstream(directory_ + "/precious") << "data";
+  EXPECT_EQ(Store::open(directory_, false, "").error().code, ErrorCode::not_a_store);
+  EXPECT_TRUE(files::exists(directory_ + "/precious"));
+  std::ofstream(base_ + "/file") << "data";
+  EXPECT_EQ(Store::open(base_ + "/file", false, "").error().code, ErrorCode::not_a_store);
+  files::create_directories(base_ + "/damaged");
+  std::ofstream(base_ + "/damaged/" + store_layout::kIdentity) << "{ nonsense";
+  EXPECT_EQ(Store::open(base_ + "/damaged", false, "").error().code, ErrorCode::not_a_store);
+}
+
+TEST_F(StoreTest, RefusesTheStoreOfAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  files::create_directories(directory_);
+  ASSERT_EQ(::chown(directory_.c_str(), 65534, 65534), 0);
+  EXPECT_EQ(Store::open(directory_, false, "").error().code, ErrorCode::foreign_store);
+}
+
+TEST_F(StoreTest, AGenerationExistsWhenItsManifestDoes) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ((*store).next_generation(), 1u);
+  ASSERT_TRUE((*store).begin_generation(1).ok());
+  EXPECT_TRUE((*store).committed().empty());
+  EXPECT_EQ((*store).next_generation(), 2u) << "an abandoned number is not used again";
+  commit(*store, 2);
+  EXPECT_EQ((*store).committed(), (std::vector<std::uint64_t>{2}));
+  std::ifstream file(directory_ + "/generations/000002/manifest");
+  const auto manifest = nlohmann::json::parse(file);
+  EXPECT_EQ(manifest.at("generation"), 2);
+  EXPECT_EQ(manifest.at("computation"), (*store).computation());
+  EXPECT_EQ(manifest.at("images").at(0).at("digest"), "abcdef");
+  const std::string path = manifest.at("images").at(0).at("path");
+  EXPECT_TRUE(files::exists(directory_ + "/generations/000002/" + path));
+  EXPECT_FALSE(files::exists(directory_ + "/generations/000002/manifest.new"));
+}
+
+TEST_F(StoreTest, DoesNotCommitWithoutItsImages) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  const auto images = (*store).begin_generation(1);
+  ASSERT_TRUE(images.ok());
+  Manifest manifest;
+  manifest.generation = 1;
+  manifest.images.push_back({42, "/bin/program", *images + "/42.image", 5, 1});
+  EXPECT_FALSE((*store).commit(manifest).ok());
+  EXPECT_TRUE((*store).committed().empty());
+}
+
+TEST_F(StoreTest, PrunesOldAndAbandonedGenerations) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  for (const std::uint64_t generation : {1, 2, 4, 5}) commit(*store, generation);
+  ASSERT_TRUE((*store).begin_generation(3).ok());
+  ASSERT_TRUE((*store).begin_generation(6).ok());  // being written
+  (*store).prune(2);
+  EXPECT_EQ((*store).committed(), (std::vector<std::uint64_t>{4, 5}));
+  EXPECT_FALSE(files::exists(directory_ + "/generations/000003"));
+  EXPECT_TRUE(files::exists(directory_ + "/generations/000006"));
+}
+
+TEST_F(StoreTest, IsUsedOnceByANewProgram) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  commit(*store, 1);
+  EXPECT_EQ(Store::open(directory_, false, "").error().code, ErrorCode::store_used);
+  EXPECT_TRUE(Store::open(directory_, true, "").ok());
+}
+
+TEST_F(StoreTest, KeepsTheKeyToItsOwner) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  ASSERT_TRUE((*store).publish("secret", "/dev/shm/nobody/listens").ok());
+  struct stat status{};
+  const std::string path = directory_ + "/" + store_layout::kCoordinator;
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  EXPECT_TRUE(Store::open(directory_, false, "").ok()) << "a coordinator that is gone does not keep the store busy";
+  (*store).retract();
+  EXPECT_FALSE(files::exists(path));
+}
+
+}  // namespace
