@@ -4,9 +4,11 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/image_files.hpp"
+#include "core/environment.hpp"
 #include "core/image/reader.hpp"
 
 namespace stasis::cli {
@@ -28,6 +30,16 @@ class Verification {
       failure = image->verify_data().error();
     }
     note(path, bytes, failure);
+  }
+
+  void check_manifest(const std::string& store, std::uint64_t number) {
+    std::string digits = std::to_string(number);
+    if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
+    const std::string path = store + "/" + store_layout::kGenerations + "/" + digits + "/" + store_layout::kManifest;
+    std::ifstream file(path);
+    const Json manifest = Json::parse(file, nullptr, false);
+    const bool whole = manifest.is_object() && manifest.value("generation", std::uint64_t{0}) == number && manifest.contains("images");
+    if (!whole) note(path, 0, error(ErrorCode::manifest_damaged, path));
   }
 
   void note(const std::string& path, std::uint64_t bytes, const Error& failure) {
@@ -67,8 +79,10 @@ int verify(const std::string& target, bool json) {
   } else if (const auto generations = generations_of(target); !generations.ok()) {
     verification.note(target, 0, generations.error());
   } else {
-    for (const auto& [number, images] : *generations)
+    for (const auto& [number, images] : *generations) {
+      verification.check_manifest(target, number);
       for (const std::string& path : images) verification.check(path);
+    }
   }
   return verification.finish();
 }

@@ -4,7 +4,9 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,10 +60,18 @@ Result<Generation> read_manifest(const files::path& directory, std::uint64_t num
 
 }  // namespace
 
+Status check_store(const std::string& directory) {
+  struct stat status{};
+  if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return error(ErrorCode::no_store, directory);
+  if (status.st_uid != ::geteuid() && ::geteuid() != 0) return error(ErrorCode::foreign_store, directory);
+  std::error_code failure;
+  if (!files::exists(files::path(directory) / store_layout::kIdentity, failure)) return error(ErrorCode::no_store, directory);
+  return {};
+}
+
 Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted) {
   const files::path store(directory);
   std::error_code failure;
-  if (!files::exists(store / store_layout::kIdentity, failure)) return error(ErrorCode::no_store, directory);
   std::vector<Generation> found;
   Error damage = error(ErrorCode::no_generation, directory);
   for (const auto& entry : files::directory_iterator(store / store_layout::kGenerations, failure)) {

@@ -116,9 +116,10 @@ Status Restart::try_all() {
   std::error_code failure;
   store_ = std::filesystem::absolute(options_.store, failure).lexically_normal().string();
   if (store_.size() > 1 && store_.ends_with('/')) store_.pop_back();
-  STASIS_TRY_VALUE(const std::vector<Generation> generations, candidates(store_, options_.generation));
+  STASIS_TRY(check_store(store_));
   if (!options_.dry_run) STASIS_TRY(lock_store());
   if (!options_.dry_run) STASIS_TRY(check_not_running(store_));
+  STASIS_TRY_VALUE(const std::vector<Generation> generations, candidates(store_, options_.generation));
   Error last;
   for (std::size_t i = 0; i != generations.size(); ++i) {
     const Status status = try_one(generations[i]);
@@ -135,8 +136,6 @@ Status Restart::lock_store() {
   const std::string path = store_ + "/" + store_layout::kIdentity;
   lock_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!lock_) return system_error("open " + path, -errno);
-  struct stat status{};
-  if (::fstat(lock_.get(), &status) == 0 && status.st_uid != ::geteuid() && ::geteuid() != 0) return error(ErrorCode::foreign_store, store_);
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return system_error("lock " + path, -errno);
   STASIS_TRY(check_not_running(store_));

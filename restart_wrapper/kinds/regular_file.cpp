@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 
 #include "restart_wrapper/kinds/kind.hpp"
@@ -37,6 +38,20 @@ bool comes_from_image(const Computation& computation, const Description& descrip
   return static_cast<std::uint64_t>(status.st_size) != record.size || mtime_ns(status) != record.mtime_ns;
 }
 
+// A file that the program got open from its launcher and may not open itself: whoever restarts may have got it too. That descriptor of ours, -1 if
+// there is none. Our descriptors are still open in the first process of the namespace.
+int inherited(const image::DescriptionRecord& record) {
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", failure)) {
+    const int fd = std::atoi(entry.path().filename().c_str());
+    struct stat status{};
+    if (::fstat(fd, &status) != 0 || status.st_dev != record.device || status.st_ino != record.inode) continue;
+    const int flags = ::fcntl(fd, F_GETFL) & O_ACCMODE;
+    if (flags == O_RDWR || flags == (static_cast<int>(record.status_flags) & O_ACCMODE)) return fd;
+  }
+  return -1;
+}
+
 Status check_one(const Computation& computation, const Description& description) {
   const image::DescriptionRecord& record = description.record;
   if (comes_from_image(computation, description)) {
@@ -50,7 +65,9 @@ Status check_one(const Computation& computation, const Description& description)
   if (is_written(record) && static_cast<std::uint64_t>(status.st_size) < record.size)
     return error(ErrorCode::file_changed, label(description)).with("it is shorter than at the checkpoint");
   const int access = !is_written(record) ? R_OK : (record.status_flags & O_ACCMODE) == O_WRONLY ? W_OK : R_OK | W_OK;
-  if (::access(label(description).c_str(), access) != 0) return system_error("access " + label(description), -errno);
+  if (::access(label(description).c_str(), access) == 0) return {};
+  const int reason = errno;
+  if (inherited(record) < 0) return system_error("access " + label(description), -reason);
   return {};
 }
 
@@ -84,6 +101,11 @@ Status cut(const Workshop& workshop, const Description& description, int fd, std
 Status open_by_name(Workshop& workshop, const Description& description) {
   const image::DescriptionRecord& record = description.record;
   UniqueFd fd(::open(label(description).c_str(), open_flags(record)));
+  if (!fd && (errno == EACCES || errno == EPERM)) {
+    const int ours = inherited(record);
+    if (ours >= 0) return workshop.put(record.id, ::fcntl(ours, F_DUPFD_CLOEXEC, 3));  // its offset and length are its owner's business
+    errno = EACCES;
+  }
   if (!fd) return system_error("open " + label(description), -errno);
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return system_error("stat " + label(description), -errno);
