@@ -4,13 +4,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <sstream>
 
 #include "core/environment.hpp"
 
@@ -94,6 +97,15 @@ std::uint64_t last_ran_ns(std::int32_t pid) {
   return whole * 1'000'000 + fraction;
 }
 
+// Where its main thread ran last: field 39 of /proc/PID/stat (proc(5)); -1 if that cannot be read.
+int last_processor(std::int32_t pid) {
+  const std::string text = read_proc(pid, "stat");
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string field;
+  for (int i = 3; i <= 39; ++i) fields >> field;
+  return fields && !field.empty() ? std::atoi(field.c_str()) : -1;
+}
+
 }  // namespace
 
 Census take_census(const MemberTable& table, const std::string& computation, const std::vector<std::int32_t>& roots) {
@@ -125,8 +137,18 @@ std::uint64_t main_thread_slept_ns(std::int32_t pid) {
   char state = 0;
   int threads = 0;
   if (!read_stat(pid, process, state, threads) || state == 'R') return 0;
+  // Each processor has a scheduler's time of its own (what a hypervisor stole is not in it): it is read where the process slept.
+  cpu_set_t before, there;
+  const int processor = last_processor(pid);
+  const pid_t self = ::gettid();
+  if (processor < 0 || ::sched_getaffinity(0, sizeof before, &before) != 0) return 0;
+  CPU_ZERO(&there);
+  CPU_SET(processor, &there);
   const std::uint64_t then = last_ran_ns(pid);
-  const std::uint64_t now = last_ran_ns(::getpid());
+  if (::sched_setaffinity(0, sizeof there, &there) != 0) return 0;
+  ::sched_yield();
+  const std::uint64_t now = last_ran_ns(self);
+  ::sched_setaffinity(0, sizeof before, &before);
   return then != 0 && now > then ? now - then : 0;
 }
 

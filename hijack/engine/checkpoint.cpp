@@ -28,7 +28,11 @@ class Checkpoint {
     if (Status status = link_.connect(); !status.ok()) return log("no checkpoint", status.error());
     const Status status = take_part();
     if (!status.ok() && status.error().code != ErrorCode::none) report(status.error());
-    if (stopped_) release_threads();
+    if (stopped_) {
+      ThreadState& own = saved.kept->threads[0];
+      let_time_pass(leader_.context, own.note.number, clock_ns(CLOCK_MONOTONIC) - stopped_ns_, &own.slot);
+      release_threads();
+    }
     if (status.ok() && begun_) {
       const Status told = link_.send(proto::Resumed{clock_ns(CLOCK_MONOTONIC)});
       if (!told.ok()) log("resumed", told.error());

@@ -21,10 +21,7 @@ constexpr std::uint64_t kRescanNs = 20'000'000;  // a thread that ended instead 
 
 class Round {
  public:
-  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))) {
-    sys::call(SYS_sched_yield);  // brings our own exec_start up to date
-    now_ns_ = exec_start_ns(self_);
-  }
+  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))) {}
 
   Status run(std::uint64_t deadline_ns) noexcept {
     for (unsigned stable = 0; stable != 2;) {
@@ -91,7 +88,7 @@ class Round {
     ThreadState& state = saved.kept->threads[slot];
     ++news_;
     state.phase.store(ThreadPhase::signalled);
-    state.note = observe_call(state.tid, now_ns_);
+    state.note = observe_call(state.tid, &clock_);
     const long result = signal_thread(state.tid, slot);
     if (result < 0 && result != -ESRCH) return system_error("stop a thread", result);  // ESRCH: it has just ended
     return {};
@@ -108,14 +105,14 @@ class Round {
       if (state.phase.load() == ThreadPhase::parked || state.phase.load() == ThreadPhase::gone) continue;
       FixedString<320> detail("thread ");
       detail.append_signed(state.tid).append(" did not stop in time; it is in system call ");
-      detail.append_signed(observe_call(state.tid, 0).number);
+      detail.append_signed(observe_call(state.tid, nullptr).number);
       return error(ErrorCode::hung, detail);
     }
     return error(ErrorCode::hung, "the program starts threads faster than they can be stopped");
   }
 
   std::int32_t self_;
-  std::uint64_t now_ns_ = 0;
+  SleepClock clock_{saved.kept->processor_offsets};
   std::uint32_t number_ = 0;   // of the scan
   std::uint32_t news_ = 0;     // threads that the scan signalled
   std::uint32_t waiting_ = 0;  // threads that it found signalled and not parked

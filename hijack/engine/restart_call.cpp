@@ -98,8 +98,9 @@ void shorten(greg_t* registers, const Restartable& call, std::uint64_t slept_ns,
   if (call.timeout == Timeout::futex && (registers[REG_RSI] & FUTEX_CMD_MASK) != FUTEX_WAIT) return;
   if (call.timeout == Timeout::sleep) {
     if (call.number == SYS_clock_nanosleep && (registers[REG_RSI] & TIMER_ABSTIME) != 0) return;
-    if (registers[call.remaining] != 0) {
-      argument = registers[call.remaining];
+    if (registers[call.remaining] != 0 && argument != reinterpret_cast<greg_t>(slot)) {  // the kernel has reckoned already
+      *slot = *reinterpret_cast<const timespec*>(registers[call.remaining]);
+      argument = reinterpret_cast<greg_t>(slot);
       return;
     }
   }
@@ -107,7 +108,7 @@ void shorten(greg_t* registers, const Restartable& call, std::uint64_t slept_ns,
   argument = reinterpret_cast<greg_t>(slot);
 }
 
-}  // namespace
+constexpr std::uint64_t bit(unsigned processor) noexcept { return std::uint64_t{1} << processor % 64; }
 
 std::uint64_t exec_start_ns(std::int32_t tid) noexcept {
   FixedString<64> path("/proc/self/task/");
@@ -121,7 +122,49 @@ std::uint64_t exec_start_ns(std::int32_t tid) noexcept {
   return milliseconds * 1'000'000u + text.number();
 }
 
-CallNote observe_call(std::int32_t tid, std::uint64_t now_ns) noexcept {
+// Field 39 of /proc/PID/task/TID/stat (proc(5)): where the thread ran last.
+unsigned processor_of(std::int32_t tid) noexcept {
+  FixedString<64> path("/proc/self/task/");
+  path.append_signed(tid).append("/stat");
+  char buffer[1024];
+  const std::string_view file = read_small(path.c_str(), buffer, sizeof buffer);
+  Text text(from(file, file.rfind(')') + 1));
+  for (int field = 3; field != 39; ++field) text.word();
+  return static_cast<unsigned>(text.number());
+}
+
+}  // namespace
+
+SleepClock::~SleepClock() {
+  if (binding_bytes_ > 0) sys::call(SYS_sched_setaffinity, 0, binding_bytes_, binding_);
+}
+
+bool SleepClock::visit(unsigned processor) noexcept {
+  if (processor >= kProcessors || (refused_[processor / 64] & bit(processor)) != 0) return false;
+  if ((known_[processor / 64] & bit(processor)) != 0) return true;
+  if (binding_bytes_ == 0) binding_bytes_ = sys::call(SYS_sched_getaffinity, 0, sizeof binding_, binding_);
+  std::uint64_t only[kProcessors / 64] = {};
+  only[processor / 64] = bit(processor);
+  const auto self = static_cast<std::int32_t>(sys::call(SYS_gettid));
+  if (sys::call(SYS_sched_setaffinity, 0, sizeof only, only) < 0) {
+    refused_[processor / 64] |= bit(processor);
+    return false;
+  }
+  sys::call(SYS_sched_yield);  // brings our own exec_start up to date
+  offset_[processor] = static_cast<std::int64_t>(exec_start_ns(self) - clock_ns(CLOCK_MONOTONIC));
+  known_[processor / 64] |= bit(processor);
+  return true;
+}
+
+std::uint64_t SleepClock::slept_ns(std::int32_t tid) noexcept {
+  const std::uint64_t since = exec_start_ns(tid);
+  const unsigned processor = processor_of(tid);
+  if (since == 0 || !visit(processor)) return 0;
+  const std::uint64_t now = clock_ns(CLOCK_MONOTONIC) + static_cast<std::uint64_t>(offset_[processor]);
+  return since < now ? now - since : 0;
+}
+
+CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept {
   CallNote note;
   FixedString<64> path("/proc/self/task/");
   path.append_signed(tid).append("/syscall");
@@ -134,9 +177,7 @@ CallNote observe_call(std::int32_t tid, std::uint64_t now_ns) noexcept {
   note.stack = text.number(16);
   note.instruction = text.number(16);
   const Restartable* call = find(note.number);
-  if (call == nullptr || call->timeout == Timeout::none || now_ns == 0) return note;
-  const std::uint64_t asleep_since = exec_start_ns(tid);
-  if (asleep_since != 0 && asleep_since < now_ns) note.slept_ns = now_ns - asleep_since;
+  if (call != nullptr && call->timeout != Timeout::none && clock != nullptr) note.slept_ns = clock->slept_ns(tid);
   return note;
 }
 
@@ -152,6 +193,15 @@ std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* sl
   registers[REG_RAX] = number;
   registers[REG_RIP] -= 2;
   return number;
+}
+
+void let_time_pass(ucontext_t* context, std::int64_t number, std::uint64_t stood_ns, timespec* slot) noexcept {
+  const Restartable* call = find(number);
+  if (call == nullptr || call->timeout == Timeout::none) return;
+  greg_t* registers = context->uc_mcontext.gregs;
+  // A structure of the program's own holds an absolute time.
+  if (call->timeout != Timeout::milliseconds && registers[call->argument] != reinterpret_cast<greg_t>(slot)) return;
+  shorten(registers, *call, stood_ns, slot);
 }
 
 }  // namespace stasis::hijack

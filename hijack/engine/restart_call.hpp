@@ -20,14 +20,34 @@ struct CallNote {
   std::uint64_t slept_ns = 0;  // how long it had been asleep
 };
 
-// Reads /proc/self/task/TID/syscall and, for calls with a relative timeout, how long the thread sleeps. `now_ns` is the caller's own
-// exec_start, see exec_start_ns.
-CallNote observe_call(std::int32_t tid, std::uint64_t now_ns) noexcept;
-// se.exec_start of a thread: the scheduler's time when it last began or ended to run; 0 if the kernel does not tell.
-std::uint64_t exec_start_ns(std::int32_t tid) noexcept;
+// Tells how long other threads have been asleep, from se.exec_start of /proc/self/task/TID/sched: the scheduler's time when they last ran.
+// Each processor has such a time of its own (the time stolen by a hypervisor is not in it), so the caller visits the sleeper's
+// processor once to read it there; the caller's binding is put back at the end.
+class SleepClock {
+ public:
+  static constexpr unsigned kProcessors = 1024;
+  // `offsets` has room for kProcessors numbers.
+  explicit SleepClock(std::int64_t* offsets) noexcept : offset_(offsets) {}
+  SleepClock(const SleepClock&) = delete;
+  ~SleepClock();
+  // 0 if it cannot be found out.
+  std::uint64_t slept_ns(std::int32_t tid) noexcept;
+
+ private:
+  bool visit(unsigned processor) noexcept;
+  std::int64_t* offset_;                     // that processor's scheduler time minus CLOCK_MONOTONIC
+  std::uint64_t known_[kProcessors / 64] = {}, refused_[kProcessors / 64] = {};
+  std::uint64_t binding_[kProcessors / 64] = {};
+  long binding_bytes_ = 0;
+};
+
+// Reads /proc/self/task/TID/syscall and, for calls with a relative timeout and if `clock` is given, how long the thread sleeps.
+CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept;
 
 // Rewinds the interrupted call of `context`, if one was interrupted. Without a note that fits the call's number is read from the
 // instructions before it. `slot` lives as long as the call may sleep. Returns the number of the call, -1 if nothing was rewound.
 std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept;
+// The same thread goes on after `stood_ns`: the timeout of its rewound call `number` ran on meanwhile. Not after a restart.
+void let_time_pass(ucontext_t* context, std::int64_t number, std::uint64_t stood_ns, timespec* slot) noexcept;
 
 }  // namespace stasis::hijack

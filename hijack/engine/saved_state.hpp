@@ -84,6 +84,7 @@ struct Kept {
   std::uint32_t thread_count;
   std::uint32_t pending_count;
   std::uint32_t timer_count;
+  std::int64_t processor_offsets[SleepClock::kProcessors];
   PendingSignal pending[kMaximumPending];
   SavedTimer timers[kMaximumTimers];
   ThreadState threads[kMaximumThreads];

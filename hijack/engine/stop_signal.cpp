@@ -44,6 +44,7 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
     return;
   }
   ThreadState& state = kept->threads[slot];
+  const std::uint64_t stopped_ns = clock_ns(CLOCK_MONOTONIC);
   const std::int64_t call = rewind_call(context, state.note, &state.slot);
   if (call < 0 && state.note.number >= 0 && state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) &&
       state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) + 2)
@@ -60,7 +61,10 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
   if (again) return;
   for (;;) {
     const std::uint32_t released = stop.released.load();
-    if (released == epoch) return;
+    if (released == epoch) {
+      if (call >= 0) let_time_pass(context, call, clock_ns(CLOCK_MONOTONIC) - stopped_ns, &state.slot);
+      return;
+    }
     sys::call(SYS_futex, &stop.released, FUTEX_WAIT_PRIVATE, released, nullptr);
   }
 }
