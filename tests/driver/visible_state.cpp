@@ -34,9 +34,11 @@ std::string field(const std::string& text, const std::string& name) {
   return {};
 }
 
+constexpr const char* kDeletedFile = "a deleted file";
+
 // What a name is called that cannot come back literally: inode numbers, and files without a name.
 std::string without_number(const std::string& target) {
-  if (target.size() > 10 && target.compare(target.size() - 10, 10, " (deleted)") == 0) return "a deleted file";
+  if (target.size() > 10 && target.compare(target.size() - 10, 10, " (deleted)") == 0) return kDeletedFile;
   const auto bracket = target.find(":[");
   return bracket != std::string::npos && target[0] != '/' ? target.substr(0, bracket) : target;
 }
@@ -48,8 +50,10 @@ void look_at_descriptors(const fs::path& process, std::map<std::string, std::str
     const std::string flags = field(info, "flags");
     // A descriptor that is open for writing may be in use; the programs under files/ test their offsets.
     const bool moves = flags.empty() || (std::stoul(flags, nullptr, 8) & O_ACCMODE) != O_RDONLY;
+    std::ostringstream kept;  // how a file without a name was made is not kept, see docs/LIMITS.md
+    kept << std::oct << (flags.empty() ? 0 : std::stoul(flags, nullptr, 8) & ~static_cast<unsigned long>(O_TMPFILE));
     fields["descriptor " + entry.path().filename().string()] =
-        without_number(link_of(entry.path())) + " flags " + flags + (moves ? "" : " position " + field(info, "pos"));
+        without_number(link_of(entry.path())) + " flags " + kept.str() + (moves ? "" : " position " + field(info, "pos"));
   }
 }
 
@@ -63,8 +67,9 @@ std::vector<VisibleMapping> look_at_memory(const fs::path& process) {
     words >> range >> permissions >> offset >> device >> inode >> std::ws;
     std::getline(words, name);
     if (name.rfind("[v", 0) == 0) continue;
-    const VisibleMapping mapping{std::stoul(range, nullptr, 16), std::stoul(range.substr(range.find('-') + 1), nullptr, 16),
-                                 permissions + " " + without_number(name)};
+    name = without_number(name);
+    if (name == kDeletedFile && permissions.back() == 'p') name.clear();  // its bytes come back as memory without a file
+    const VisibleMapping mapping{std::stoul(range, nullptr, 16), std::stoul(range.substr(range.find('-') + 1), nullptr, 16), permissions + " " + name};
     if (!memory.empty() && memory.back().end == mapping.start && memory.back().kind == mapping.kind) {
       memory.back().end = mapping.end;
     } else {
