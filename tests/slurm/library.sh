@@ -8,6 +8,7 @@
 slurm_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cluster() { "$slurm_dir/cluster" "$@"; }
 lab=$(cluster path)
+# shellcheck disable=SC2034  # for those who source this
 prefix=${CLUSTER_PREFIX:-sn}
 user=alice
 work=/home/$user            # as the nodes see it; set by new_run
@@ -68,15 +69,14 @@ cancel_all() {
 release() { cluster exec head scancel "$preemptor"; }
 
 # The main job's input, and its output when nobody disturbs it (made once for a cluster, by a job that does not ask for us).
-prepare_phylogeny() { # ITERATIONS
+prepare_phylogeny() {
   local reference=$lab$work
   awk -v taxa=60 -v sites=3000 -v seed=7 -f "$slurm_dir/alignment.awk" >"$reference/alignment.fasta"
   cp "$slurm_dir/phylogeny.sbatch" "$reference/"
-  iterations=$1
 }
 phylogeny_reference() { # ITERATIONS
   new_run "reference-$1"
-  prepare_phylogeny "$1"
+  prepare_phylogeny
   submit phylogeny.sbatch "$1"
   wait_for 600 "end of the undisturbed run" job_is "$job" "COMPLETED FAILED CANCELLED"
   file_says "$work/slurm-$job.out" '^phylogeny: done$' || fail "the undisturbed run did not finish"
