@@ -17,6 +17,7 @@
 #include <iostream>
 #include <memory>
 
+#include "core/environment.hpp"
 #include "tests/driver/process.hpp"
 #include "tests/driver/workplace.hpp"
 
@@ -70,6 +71,7 @@ class Cycles {
       program_->wait();
       wait_for_all_gone();
       program_ = std::make_unique<Process>(Command{place_.stasis(), "restart", place_.store()});
+      wait_for_file(place_.store() / store_layout::kCoordinator, *program_);
     }
     if (!wait_for_lines(out, all, *program_)) throw Failure("ended without all lines, status " + std::to_string(program_->wait()) + ":\n" + program_->output() + difference(out));
     if (const int status = program_->wait(); status != 0) throw Failure("the program ended with status " + std::to_string(status) + ":\n" + program_->output());
@@ -106,7 +108,7 @@ class Cycles {
   void control(const std::string& verb, int cycle) {
     std::string said;
     if (const int status = run({place_.stasis(), verb, "--dir", place_.store()}, said); status != 0)
-      throw Failure("cycle " + std::to_string(cycle) + ": stasis " + verb + " ended with status " + std::to_string(status) + ":\n" + said);
+      throw Failure("cycle " + std::to_string(cycle) + ": stasis " + verb + " ended with status " + std::to_string(status) + ":\n" + said + "the program said:\n" + program_->output());
   }
   static std::string difference(const std::filesystem::path& out) {
     std::string said;

@@ -3,6 +3,11 @@
 #
 # A case calls `expect STATUS COMMAND...`: the command must end with the status, and a failing one must say exactly one line.
 set -u
+# CTest's own files are open in its children; a program must not take them along.
+for fd in /proc/self/fd/*; do
+  fd=${fd##*/}
+  [ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
+done
 if [ "$(id -u)" = 0 ] && [ -z "${STASIS_TEST_USER:-}" ]; then
   user=$(id -u stasis-test 2>/dev/null || echo 65534)
   group=$(id -g stasis-test 2>/dev/null || echo 65534)
