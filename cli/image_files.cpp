@@ -15,7 +15,8 @@ namespace files = std::filesystem;
 
 Result<std::map<std::uint64_t, std::vector<std::string>>> generations_of(const std::string& store) {
   std::error_code failure;
-  if (!files::exists(files::path(store) / store_layout::kIdentity, failure)) return error(ErrorCode::no_store, store);
+  if (!files::exists(files::path(store) / store_layout::kIdentity, failure))
+    return error(failure == std::errc::permission_denied ? ErrorCode::foreign_store : ErrorCode::no_store, store);
   std::map<std::uint64_t, std::vector<std::string>> found;
   for (const auto& entry : files::directory_iterator(files::path(store) / store_layout::kGenerations, failure)) {
     const std::string name = entry.path().filename().string();

@@ -108,7 +108,7 @@ class Cycles {
   void control(const std::string& verb, int cycle) {
     std::string said;
     if (const int status = run({place_.stasis(), verb, "--dir", place_.store()}, said); status != 0)
-      throw Failure("cycle " + std::to_string(cycle) + ": stasis " + verb + " ended with status " + std::to_string(status) + ":\n" + said + "the program said:\n" + program_->output());
+      throw Failure("cycle " + std::to_string(cycle) + ": stasis " + verb + " ended with status " + std::to_string(status) + ":\n" + said + "the program ended with status " + std::to_string(program_->wait()) + ", it said:\n" + program_->output());
   }
   static std::string difference(const std::filesystem::path& out) {
     std::string said;

@@ -63,6 +63,6 @@ start() {
   rm -f up
 }
 # A program that says it is up, waits for a line in the FIFO "go", says "went on" and ends with status 7.
-waiting=(bash -c 'exec 9<>go; echo up >up; read -r word <&9; echo "went on: $word"; exit 7')
+waiting=(bash -c 'exec 9<>${GO:-go}; echo up >up; read -r word <&9; echo "went on: $word"; exit 7')
 [ -p go ] || mkfifo go
 exec 8<>go
