@@ -35,7 +35,7 @@ Status receive(int fd, char* target, std::size_t size) {
   for (std::size_t done = 0; done != size;) {
     const ssize_t got = ::recv(fd, target + done, size - done, 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got == 0) return error(ErrorCode::no_coordinator, "it ended before it answered");
+    if (got == 0 || (got < 0 && errno == ECONNRESET)) return error(ErrorCode::no_coordinator, "it ended before it answered");
     if (got < 0) return system_error("receive from the coordinator", -errno);
     done += static_cast<std::size_t>(got);
   }
