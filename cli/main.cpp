@@ -162,10 +162,7 @@ int main(int argc, char** argv) {
     std::puts("stasis " STASIS_VERSION);
     return 0;
   }
-  if (verb.empty()) {
-    std::fputs(kUsage, stderr);
-    return 2;
-  }
+  if (verb.empty()) return complain("", error(ErrorCode::usage, "no verb"));
   try {
     const std::vector<std::string> arguments(argv + 2, argv + argc);
     if (!arguments.empty() && arguments.front() == "--help") {
