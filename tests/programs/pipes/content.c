@@ -3,7 +3,7 @@
 
 int main(void) {
   static char bytes[200000], seen[200000];
-  int some[2], full[2], sized[2], packets[2], half[2], shared[2];
+  int closed[2], some[2], full[2], sized[2], packets[2], half[2], shared[2];
   fill(bytes, sizeof bytes, 1);
   CHECK(pipe(some) == 0 && pipe2(full, O_NONBLOCK | O_CLOEXEC) == 0 && pipe(sized) == 0);
   CHECK(pipe2(packets, O_DIRECT) == 0 && pipe(half) == 0 && pipe(shared) == 0);
@@ -12,14 +12,17 @@ int main(void) {
   CHECK(fcntl(sized[1], F_SETPIPE_SZ, 4096) == 4096 && write(sized[1], bytes, 4096) == 4096);
   CHECK(write(packets[1], "one", 3) == 3 && write(packets[1], "three", 5) == 5);
   CHECK(write(half[1], "last words", 10) == 10 && close(half[1]) == 0);
+  CHECK(pipe(closed) == 0);
   const pid_t child = fork();
   if (child == 0) {
-    close(shared[1]);
+    CHECK(close(shared[1]) == 0);
+    signal_event(closed[1]);
     CHECK(read(shared[0], seen, 5) == 5 && memcmp(seen, "hello", 5) == 0);
     CHECK(read(shared[0], seen, 1) == 0);
     _exit(0);
   }
   close(shared[0]);
+  wait_for_event(closed[0]);
 
   ready_and_wait();
 
