@@ -63,7 +63,18 @@ bool carries(std::int32_t pid, const std::string& computation) {
   return false;
 }
 
-// All processes of this user that live; zombies belong to their parents' images.
+// Adds the process if it lives; zombies belong to their parents' images.
+void add_living(std::map<std::int32_t, Process>& all, std::int32_t pid, const MemberTable& table) {
+  Process process;
+  char state = 0;
+  int threads = 0;
+  if (!read_stat(pid, process, state, threads) || state == 'X') return;
+  if (state == 'Z' && threads <= 1) return;  // with more, only the main thread has ended
+  process.state = table.read(process.pid, process.started_us);
+  all.emplace(process.pid, process);
+}
+
+// All processes of this user that live. Those of others cost only a look at their owner; kernel threads alone are a hundred.
 std::map<std::int32_t, Process> living_processes(const MemberTable& table) {
   std::map<std::int32_t, Process> all;
   DIR* directory = ::opendir("/proc");
@@ -74,17 +85,25 @@ std::map<std::int32_t, Process> living_processes(const MemberTable& table) {
     if (pid <= 0 || *end != '\0' || pid == ::getpid()) continue;
     struct stat status{};
     if (::fstatat(::dirfd(directory), entry->d_name, &status, 0) != 0) continue;
-    Process process;
-    char state = 0;
-    int threads = 0;
-    if (!read_stat(static_cast<std::int32_t>(pid), process, state, threads) || state == 'X') continue;
-    if (state == 'Z' && threads <= 1) continue;  // with more, only the main thread has ended
-    process.state = table.read(process.pid, process.started_us);
-    if (process.state == MemberState::none && status.st_uid != ::geteuid() && status.st_uid != 0) continue;
-    all.emplace(process.pid, process);
+    if (status.st_uid == ::geteuid()) add_living(all, static_cast<std::int32_t>(pid), table);
   }
   ::closedir(directory);
   return all;
+}
+
+// Children that run as another user (set-user-id programs): known by their parents only.
+void add_foreign_children(std::map<std::int32_t, Process>& all, std::int32_t parent, const MemberTable& table) {
+  const std::string tasks = "/proc/" + std::to_string(parent) + "/task";
+  DIR* directory = ::opendir(tasks.c_str());
+  if (directory == nullptr) return;
+  while (const dirent* entry = ::readdir(directory)) {
+    if (entry->d_name[0] == '.') continue;
+    std::istringstream children(read_proc(parent, ("task/" + std::string(entry->d_name) + "/children").c_str()));
+    for (std::int32_t child = 0; children >> child;) {
+      if (child != ::getpid() && !all.contains(child)) add_living(all, child, table);
+    }
+  }
+  ::closedir(directory);
 }
 
 // se.exec_start of /proc/PID/sched: milliseconds with six decimals of the scheduler's clock (kernel/sched/debug.c); 0 if it is not there.
@@ -118,6 +137,7 @@ Census take_census(const MemberTable& table, const std::string& computation, con
       ours.insert(pid);
     }
   }
+  for (const auto& [pid, process] : census.members) add_foreign_children(all, pid, table);
   for (auto& [pid, process] : all) {
     if (process.state == MemberState::running || process.state == MemberState::exec) continue;
     const bool child = ours.contains(process.parent) && process.parent != ::getpid();
