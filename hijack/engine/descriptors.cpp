@@ -88,6 +88,7 @@ class Lister {
     struct stat named{};
     const long result = sys::call(SYS_newfstatat, AT_FDCWD, record.path.data(), &named, 0);
     if (result == 0 && named.st_ino == status.st_ino && named.st_dev == status.st_dev) return;
+    if (result == -EACCES) return;  // a directory on the way is closed to us, which says nothing of the name
     const bool regular = S_ISREG(status.st_mode);  // /dev/shm holds files like any other
     if (record.path.starts_with("/proc/") || (record.path.starts_with("/dev/") && !regular)) return;  // mounted otherwise in another namespace
     record.deleted = true;
