@@ -14,35 +14,41 @@
 #include "cli/image_files.hpp"
 #include "coordinator/run_directory.hpp"
 #include "core/environment.hpp"
+#include "core/store/manifest.hpp"
 
 namespace stasis::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Result<Json> read_manifests(const std::string& store) {
-  STASIS_TRY_VALUE(const auto generations, generations_of(store));
-  Json all = Json::array();
+Result<std::vector<store::Manifest>> read_manifests(const std::string& directory) {
+  STASIS_TRY_VALUE(const auto generations, generations_of(directory));
+  std::vector<store::Manifest> all;
   for (const auto& [number, images] : generations) {
-    std::string digits = std::to_string(number);
-    if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
-    const std::string path = store + "/" + store_layout::kGenerations + "/" + digits + "/" + store_layout::kManifest;
-    std::ifstream file(path);
-    const Json manifest = Json::parse(file, nullptr, false);
-    if (!manifest.is_object()) return error(ErrorCode::manifest_damaged, path);
-    all.push_back(manifest);
+    STASIS_TRY_VALUE(store::Manifest manifest, store::read_manifest(store::generation_directory(directory, number), number));
+    all.push_back(std::move(manifest));
   }
   return all;
 }
 
-void print_line(const Json& manifest) {
-  const std::time_t when = manifest.value("time", std::time_t{0});
+void print_line(const store::Manifest& manifest) {
+  const std::time_t when = manifest.time;
   char text[64] = "";
   tm parts{};
   if (::localtime_r(&when, &parts) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  std::printf("generation %llu  %s  %s  %zu processes  %llu bytes  stood still %llu ms  (%s)\n", manifest.value("generation", 0ull), text,
-              manifest.value("host", "").c_str(), manifest.contains("images") ? manifest["images"].size() : 0, manifest.value("bytes", 0ull),
-              (manifest.value("stopped_us", 0ull) + 500) / 1000, manifest.value("reason", "").c_str());
+  std::printf("generation %llu  %s  %s  %zu %s  %llu bytes  stood still %llu ms  (%s)\n", static_cast<unsigned long long>(manifest.generation), text,
+              manifest.host.c_str(), manifest.images.size(), manifest.images.size() == 1 ? "process" : "processes",
+              static_cast<unsigned long long>(manifest.bytes()), static_cast<unsigned long long>((manifest.stopped_us + 500) / 1000),
+              manifest.reason.c_str());
+}
+
+// The manifests as they stand in the store.
+void print_json(const std::string& directory, const std::vector<store::Manifest>& manifests) {
+  Json all = Json::array();
+  for (const store::Manifest& manifest : manifests) {
+    all.push_back(Json::parse(store::encode(manifest, store::generation_directory(directory, manifest.generation))));
+  }
+  std::printf("%s\n", all.dump(2).c_str());
 }
 
 }  // namespace
@@ -53,9 +59,9 @@ int list(const std::string& store, bool json) {
     std::fprintf(stderr, "stasis list: %s\n", sentence(manifests.error()).c_str());
     return describe(manifests.error().code).exit_status;
   }
-  if (json) std::printf("%s\n", (*manifests).dump(2).c_str());
+  if (json) print_json(store, *manifests);
   else
-    for (const Json& manifest : *manifests) print_line(manifest);
+    for (const store::Manifest& manifest : *manifests) print_line(manifest);
   return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/image_files.hpp"
-#include "core/environment.hpp"
+#include "core/store/manifest.hpp"
 #include "core/image/reader.hpp"
 
 namespace stasis::cli {
@@ -33,13 +33,8 @@ class Verification {
   }
 
   void check_manifest(const std::string& store, std::uint64_t number) {
-    std::string digits = std::to_string(number);
-    if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
-    const std::string path = store + "/" + store_layout::kGenerations + "/" + digits + "/" + store_layout::kManifest;
-    std::ifstream file(path);
-    const Json manifest = Json::parse(file, nullptr, false);
-    const bool whole = manifest.is_object() && manifest.value("generation", std::uint64_t{0}) == number && manifest.contains("images");
-    if (!whole) note(path, 0, error(ErrorCode::manifest_damaged, path));
+    const auto manifest = store::read_manifest(store::generation_directory(store, number), number);
+    if (!manifest.ok()) note(store::generation_directory(store, number), 0, manifest.error());
   }
 
   void note(const std::string& path, std::uint64_t bytes, const Error& failure) {

@@ -216,8 +216,8 @@ void Checkpoint::resume() {
   }
 }
 
-Manifest Checkpoint::manifest(std::int32_t root) const {
-  Manifest manifest;
+store::Manifest Checkpoint::manifest(std::int32_t root) const {
+  store::Manifest manifest;
   manifest.generation = order_.generation;
   manifest.root = root;
   manifest.reason = order_.reason;

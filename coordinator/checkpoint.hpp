@@ -52,7 +52,7 @@ class Checkpoint {
   void resume();
   void abandon(const Error& failure);
   // What goes into the manifest. Phase written.
-  Manifest manifest(std::int32_t root) const;
+  store::Manifest manifest(std::int32_t root) const;
   std::vector<std::int32_t> pids() const;
   std::size_t size() const { return members_.size(); }
 
@@ -65,7 +65,7 @@ class Checkpoint {
     Connection* connection = nullptr;
     std::vector<proto::SharedEntry> inventory;
     std::uint64_t stopped_ns = 0;
-    StoredImage image;
+    store::ManifestImage image;
   };
 
   void call_new_members(const Census& census);

@@ -290,7 +290,7 @@ void Coordinator::abandoned(const Error& failure) {
 // Everybody has written. The program runs on before the images are synced, unless it shall end.
 void Coordinator::finish_checkpoint() {
   Checkpoint& done = *current_;
-  const Manifest manifest = done.manifest(root_);
+  const store::Manifest manifest = done.manifest(root_);
   const bool exit_after = done.order().exit_after;
   if (!exit_after) done.resume();
   if (const Status committed = store_.commit(manifest); !committed) {
@@ -298,7 +298,7 @@ void Coordinator::finish_checkpoint() {
     return abandoned(committed.error());
   }
   std::uint64_t bytes = 0;
-  for (const StoredImage& image : manifest.images) bytes += image.bytes;
+  for (const store::ManifestImage& image : manifest.images) bytes += image.bytes;
   const std::string text = "generation " + std::to_string(manifest.generation) + " committed: " + std::to_string(manifest.images.size()) + " processes, " +
                            std::to_string(bytes) + " bytes, stood still " + std::to_string((manifest.stopped_us + 500) / 1000) + " ms";
   log_line(text + " (" + manifest.reason + ")");

@@ -33,7 +33,6 @@ std::string host_name() {
   return name;
 }
 
-std::string hex(std::uint64_t number) { return FixedString<24>().append_number(number, 16).c_str(); }
 
 Status sync_path(const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
@@ -135,12 +134,6 @@ Result<Store> Store::open(const std::string& directory, bool restored, const std
   return store;
 }
 
-std::string Store::generation_path(std::uint64_t generation) const {
-  std::string digits = std::to_string(generation);
-  if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
-  return directory_ + "/" + store_layout::kGenerations + "/" + digits;
-}
-
 std::uint64_t Store::next_generation() const {
   std::uint64_t highest = 0;
   std::error_code problem;
@@ -162,40 +155,27 @@ std::vector<std::uint64_t> Store::committed() const {
 }
 
 Result<std::string> Store::begin_generation(std::uint64_t generation) const {
-  const std::string path = generation_path(generation);
+  const std::string path = store::generation_directory(directory_, generation);
   if (::mkdir(path.c_str(), 0700) != 0) return system_error("create " + path, -errno);
   const std::string node = path + "/" + host_name();
   if (::mkdir(node.c_str(), 0700) != 0) return system_error("create " + node, -errno);
   return node;
 }
 
-Status Store::commit(const Manifest& manifest) const {
-  const std::string path = generation_path(manifest.generation);
-  Json images = Json::array();
-  std::uint64_t bytes = 0;
-  for (const StoredImage& image : manifest.images) {
-    STASIS_TRY(sync_path(image.path, O_RDONLY));
-    bytes += image.bytes;
-    images.push_back({{"pid", image.pid}, {"program", image.program}, {"path", image.path.substr(path.size() + 1)}, {"bytes", image.bytes}, {"digest", hex(image.digest)}});
-  }
+Status Store::commit(store::Manifest manifest) const {
+  const std::string path = store::generation_directory(directory_, manifest.generation);
+  for (const store::ManifestImage& image : manifest.images) STASIS_TRY(sync_path(image.path, O_RDONLY));
   if (!manifest.images.empty()) STASIS_TRY(sync_path(files::path(manifest.images.front().path).parent_path().string(), O_RDONLY | O_DIRECTORY));
-  const Json document{{"format", 1},
-                      {"computation", computation_},
-                      {"generation", manifest.generation},
-                      {"time", std::time(nullptr)},
-                      {"reason", manifest.reason},
-                      {"host", host_name()},
-                      {"root", manifest.root},
-                      {"stopped_us", manifest.stopped_us},
-                      {"bytes", bytes},
-                      {"images", images}};
-  STASIS_TRY(write_whole(path + "/" + store_layout::kManifest, document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600, true));
+  manifest.computation = computation_;
+  manifest.time = std::time(nullptr);
+  manifest.host = host_name();
+  STASIS_TRY(write_whole(path + "/" + store_layout::kManifest, store::encode(manifest, path), 0600, true));
   return sync_path(directory_ + "/" + store_layout::kGenerations, O_RDONLY | O_DIRECTORY);
 }
 
 // The manifest goes first: a generation that is half removed must not look whole.
 void Store::remove_generation(std::uint64_t generation) const {
-  const std::string path = generation_path(generation);
+  const std::string path = store::generation_directory(directory_, generation);
   ::unlink((path + "/" + store_layout::kManifest).c_str());
   std::error_code problem;
   files::remove_all(path, problem);

@@ -7,25 +7,9 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/store/manifest.hpp"
 
 namespace stasis::coordinator {
-
-// One image of a generation, as its member reported it.
-struct StoredImage {
-  std::int32_t pid = 0;
-  std::string program;
-  std::string path;  // absolute
-  std::uint64_t bytes = 0;
-  std::uint64_t digest = 0;
-};
-
-struct Manifest {
-  std::uint64_t generation = 0;
-  std::int32_t root = 0;       // pid of the first process, 0 if it has ended
-  std::string reason;
-  std::uint64_t stopped_us = 0;  // how long the program stood still; until the images were written if it was then ended
-  std::vector<StoredImage> images;
-};
 
 class Store {
  public:
@@ -41,7 +25,8 @@ class Store {
   // Makes the directory of a generation with a directory for this node's images; returns the latter.
   Result<std::string> begin_generation(std::uint64_t generation) const;
   // Syncs the images and makes the generation exist: the manifest is renamed into place last. Blocks while data goes to disk.
-  Status commit(const Manifest& manifest) const;
+  // What the manifest says of computation, time and host is filled in here.
+  Status commit(store::Manifest manifest) const;
   void remove_generation(std::uint64_t generation) const;
   // Removes all but the newest `keep` committed generations, and uncommitted ones before the newest committed one.
   void prune(std::uint64_t keep) const;
@@ -52,7 +37,6 @@ class Store {
   void retract() const;
 
  private:
-  std::string generation_path(std::uint64_t generation) const;
   std::string directory_;
   std::string computation_;
 };

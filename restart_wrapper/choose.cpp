@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/environment.hpp"
+#include "core/store/manifest.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -36,26 +37,13 @@ std::uint64_t number_of(const files::path& path) {
   return failure == std::errc() && end == name.data() + name.size() ? number : 0;
 }
 
-// What the manifest of a committed generation says (docs/STORE.md).
-Result<Generation> read_manifest(const files::path& directory, std::uint64_t number) {
-  const std::string path = (directory / store_layout::kManifest).string();
-  std::ifstream file(path);
-  if (!file) return system_error("open " + path, -errno);
-  const nlohmann::json manifest = nlohmann::json::parse(file, nullptr, false);
-  if (!manifest.is_object()) return error(ErrorCode::manifest_damaged, path);
-  try {
-    if (manifest.at("format").get<int>() != 1) return error(ErrorCode::manifest_version, path).with("format " + manifest.at("format").dump());
-    if (manifest.at("generation").get<std::uint64_t>() != number) return error(ErrorCode::manifest_damaged, path).with("it is of another generation");
-    Generation generation;
-    generation.number = number;
-    generation.root = manifest.value("root", 0);
-    for (const nlohmann::json& image : manifest.at("images"))
-      generation.images.push_back({(directory / image.at("path").get<std::string>()).string(), image.at("bytes").get<std::uint64_t>(),
-                                   std::stoull(image.at("digest").get<std::string>(), nullptr, 16)});
-    return generation;
-  } catch (const std::exception&) {  // a field is missing or of another type
-    return error(ErrorCode::manifest_damaged, path);
-  }
+Result<Generation> read_generation(const files::path& directory, std::uint64_t number) {
+  STASIS_TRY_VALUE(const store::Manifest manifest, store::read_manifest(directory.string(), number));
+  Generation generation;
+  generation.number = number;
+  generation.root = manifest.root;
+  for (const store::ManifestImage& image : manifest.images) generation.images.push_back({image.path, image.bytes, image.digest});
+  return generation;
 }
 
 }  // namespace
@@ -77,7 +65,7 @@ Result<std::vector<Generation>> candidates(const std::string& directory, std::ui
   for (const auto& entry : files::directory_iterator(store / store_layout::kGenerations, failure)) {
     const std::uint64_t number = number_of(entry.path());
     if (number == 0 || (wanted != 0 && number != wanted) || !files::exists(entry.path() / store_layout::kManifest, failure)) continue;
-    Result<Generation> generation = read_manifest(entry.path(), number);
+    Result<Generation> generation = read_generation(entry.path(), number);
     if (generation.ok()) {
       found.push_back(std::move(*generation));
     } else {

@@ -31,7 +31,7 @@ class StoreTest : public testing::Test {
   void commit(const Store& store, std::uint64_t generation) {
     const auto images = store.begin_generation(generation);
     ASSERT_TRUE(images.ok());
-    Manifest manifest;
+    store::Manifest manifest;
     manifest.generation = generation;
     manifest.root = 42;
     manifest.reason = "command";
@@ -99,7 +99,7 @@ TEST_F(StoreTest, DoesNotCommitWithoutItsImages) {
   ASSERT_TRUE(store.ok());
   const auto images = (*store).begin_generation(1);
   ASSERT_TRUE(images.ok());
-  Manifest manifest;
+  store::Manifest manifest;
   manifest.generation = 1;
   manifest.images.push_back({42, "/bin/program", *images + "/42.image", 5, 1});
   EXPECT_FALSE((*store).commit(manifest).ok());

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/store/manifest.hpp"
 #include "restart_wrapper/restart.hpp"
 #include "restart_wrapper/tests/program_image.hpp"
 
@@ -56,8 +57,11 @@ class RunTest : public testing::Test {
     const std::string path = place + "/node/4321.image";
     writer.write(path);
     const image::Image image = std::move(*image::Image::open(path));
-    std::ofstream(place + "/manifest") << "{\"format\": 1, \"generation\": " << number << ", \"root\": 4321, \"images\": [{\"path\": \"node/4321.image\", \"bytes\": "
-                                       << std::dec << image.footer().file_length << ", \"digest\": \"" << std::hex << image.footer().table_digest << "\"}]}\n";
+    store::Manifest manifest;
+    manifest.generation = number;
+    manifest.root = 4321;
+    manifest.images.push_back({4321, "program", path, image.footer().file_length, image.footer().table_digest});
+    std::ofstream(place + "/manifest") << store::encode(manifest, place);
     return path;
   }
   static void damage(const std::string& path, std::uint64_t at) {
