@@ -39,7 +39,7 @@ Result<std::string> installation() {
   const int kept = ::fcntl(ready, F_DUPFD, kReadyFd + 1);
   ::dup2(kept, kReadyFd);
   ::close_range(kReadyFd + 1, ~0u, 0);
-  for (const char* name : {environment::kPreload, environment::kComputation, environment::kRunDirectory, environment::kStdio, environment::kFault}) ::unsetenv(name);
+  for (const char* name : {environment::kPreload, environment::kComputation, environment::kRunDirectory, environment::kStdio}) ::unsetenv(name);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

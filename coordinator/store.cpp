@@ -169,6 +169,9 @@ Status Store::commit(store::Manifest manifest) const {
   manifest.computation = computation_;
   manifest.time = std::time(nullptr);
   manifest.host = host_name();
+  if (const char* wanted = std::getenv(environment::kFault); wanted != nullptr && std::string(wanted) == "commit_manifest") {
+    return Error{ErrorCode::fault, EIO, FixedString<320>(wanted)};
+  }
   STASIS_TRY(write_whole(path + "/" + store_layout::kManifest, store::encode(manifest, path), 0600, true));
   return sync_path(directory_ + "/" + store_layout::kGenerations, O_RDONLY | O_DIRECTORY);
 }

@@ -22,7 +22,8 @@ inline constexpr const char* kStdio = "STASIS_STDIO";
 inline constexpr const char* kBatch = "STASIS_BATCH";
 // How ids come back: "namespace" (default).
 inline constexpr const char* kIds = "STASIS_IDS";
-// Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def.
+// Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def; errno is a number (5, EIO, if it is left out), skip how
+// often the point is passed before it fails.
 inline constexpr const char* kFault = "STASIS_FAULT";
 // Absolute path of a log file of the library; none by default.
 inline constexpr const char* kLog = "STASIS_LOG";

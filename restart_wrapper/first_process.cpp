@@ -285,7 +285,8 @@ Result<image::RestoreFailure> Attempt::next_report(int timeout_ms) {
     for (std::size_t i = 2; i != events.size(); ++i)
       if (events[i].revents != 0)
         return error(ErrorCode::restore_failed, "process " + std::to_string(pids[i - 2]) + " ended while it was being restored");
-    return error(ErrorCode::restore_failed, "all processes ended while they were being restored");
+    // The pipe has no writer left: descriptors are closed a moment before the end of a process shows in its pidfd, which names it.
+    events[0].fd = -1;
   }
 }
 

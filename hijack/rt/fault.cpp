@@ -2,6 +2,8 @@
 // World: hijack.
 #include "hijack/rt/fault.hpp"
 
+#include <errno.h>
+
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/text.hpp"
 
@@ -27,7 +29,8 @@ Status fault(Fault point) noexcept {
   if (!wanted.empty() && wanted.front() != ':') return {};
   Text numbers(wanted);
   numbers.skip(1);
-  const auto code = static_cast<std::int32_t>(numbers.number());
+  const auto given = static_cast<std::int32_t>(numbers.number());
+  const std::int32_t code = given == 0 ? EIO : given;
   numbers.skip(1);
   const std::uint64_t skips = numbers.number();
   if (passed++ < skips) return {};

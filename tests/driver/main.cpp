@@ -6,7 +6,7 @@
 //   restart    checkpoint, kill, restart
 //   twice      checkpoint, kill, restart, and the same again; what can be seen is the same before the first and after the second checkpoint
 //   moved      as restart, from another working directory, with the store moved and the old process ids taken
-//   abandoned  a failure is injected (STASIS_FAULT from the driver's environment, default image_write:ENOSPC): the checkpoint must fail by
+//   abandoned  a failure is injected (STASIS_FAULT from the driver's environment, default image_write:28, ENOSPC): the checkpoint must fail by
 //              name and the program must not notice
 //
 // The program says READY when it has set up, waits for the trigger, verifies and says PASS (stasis_test.h). It must end with status 0,
@@ -83,7 +83,7 @@ class Scenario {
   }
   void abandoned() {
     const char* chosen = getenv("STASIS_TEST_FAULT");
-    const std::string fault = chosen != nullptr ? chosen : "image_write:ENOSPC";
+    const std::string fault = chosen != nullptr ? chosen : "image_write:28";
     launch({"STASIS_FAULT=" + fault});
     std::string said;
     const int status = run({place_.stasis(), "checkpoint", "--dir", place_.store()}, said);
