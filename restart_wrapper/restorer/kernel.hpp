@@ -1,8 +1,10 @@
-// System calls of the restorer, and only those it uses. They return what the kernel returns: a negative errno on failure.
+// Numbers of the system calls of the restorer, and only those it uses; the calls themselves are core/sys/syscall.hpp's.
 //
 // World: restorer.
 #pragma once
 #include <cstdint>
+
+#include "core/sys/syscall.hpp"
 
 namespace stasis::restart::kernel {
 
@@ -14,13 +16,6 @@ inline constexpr long kCloneVm = 0x100, kCloneFs = 0x200, kCloneFiles = 0x400;  
 inline constexpr long kWaitAll = 0x40000000;  // __WALL, linux/wait.h
 inline constexpr long kEintr = 4, kEexist = 17;
 
-inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) noexcept {
-  long result;
-  register long r10 asm("r10") = d;
-  register long r8 asm("r8") = e;
-  register long r9 asm("r9") = f;
-  asm volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
-  return result;
-}
+using sys::call;
 
 }  // namespace stasis::restart::kernel
