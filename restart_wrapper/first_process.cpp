@@ -44,7 +44,8 @@ class Attempt {
   Status make() {
     STASIS_TRY(furnish_namespace(how_.identity));
     ::prctl(PR_SET_NAME, "stasis-init", 0, 0, 0);
-    if (!how_.share_session) ::setsid();
+    if (site_.tree.first_leads_session) ::setsid();
+    if (site_.tree.first_leads_group) ::setpgid(0, 0);
     STASIS_TRY(prepare_status_pipe());
     raise_last_id();
     STASIS_TRY(start_coordinator());

@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <string>
 
+#include "restart_wrapper/unique_fd.hpp"
+
 namespace stasis::restart {
 namespace {
 
@@ -40,15 +42,47 @@ bool may_administer() {
   return (data[0].effective & (1u << CAP_SYS_ADMIN)) != 0;
 }
 
+Result<int> clone_process(long flags) {
+  const long child = ::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr);
+  if (child < 0) return refused("make namespaces");
+  return static_cast<int>(child);
+}
+
+// The session must be led by somebody outside the new pid namespace: by a process between, which makes the child a child of ours
+// (CLONE_PARENT), says what became of it, and ends.
+Result<int> clone_in_own_session(long flags) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("create a pipe", -errno);
+  UniqueFd reading(ends[0]), writing(ends[1]);
+  const pid_t between = ::fork();
+  if (between < 0) return system_error("fork", -errno);
+  if (between == 0) {
+    ::setsid();
+    const Result<int> child = clone_process(flags | CLONE_PARENT);
+    if (child && *child == 0) return 0;
+    const int said = child ? *child : -child.error().sys_errno;
+    [[maybe_unused]] const ssize_t told = ::write(writing.get(), &said, sizeof said);
+    ::_exit(0);
+  }
+  writing.reset();
+  int said = -ECHILD;
+  ssize_t got;
+  do got = ::read(reading.get(), &said, sizeof said);
+  while (got < 0 && errno == EINTR);
+  while (::waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  errno = -said;
+  if (said < 0) return refused("make namespaces");
+  return said;
+}
+
 }  // namespace
 
 Identity identity() { return {::geteuid(), ::getegid(), !may_administer()}; }
 
-Result<int> fork_into_namespace(const Identity& identity) {
+Result<int> fork_into_namespace(const Identity& identity, Session session) {
   const long flags = CLONE_NEWPID | CLONE_NEWNS | (identity.own_users ? CLONE_NEWUSER : 0) | SIGCHLD;
-  const long child = ::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr);
-  if (child < 0) return refused("make namespaces");
-  return static_cast<int>(child);
+  return session == Session::shared ? clone_process(flags) : clone_in_own_session(flags);
 }
 
 Status furnish_namespace(const Identity& identity) {
@@ -68,7 +102,7 @@ Status check_namespace() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("create a pipe", -errno);
   const Identity who = identity();
-  const Result<int> child = fork_into_namespace(who);
+  const Result<int> child = fork_into_namespace(who, Session::shared);
   if (child.ok() && *child == 0) {
     const Status status = furnish_namespace(who);
     if (!status.ok()) {

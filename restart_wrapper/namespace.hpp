@@ -15,9 +15,14 @@ struct Identity {
 };
 Identity identity();
 
+enum class Session {
+  shared,  // the child stays in the caller's session and process group
+  own,     // it is in a session that nobody leads any more, without a terminal; inside, getsid() and getpgrp() give 0
+};
+
 // Forks into new pid and mount namespaces, and a new user namespace if need be. Returns 0 in the child, which is process 1 there and must
-// call `furnish_namespace` first, else the child's id. Errors: no_namespace.
-Result<int> fork_into_namespace(const Identity& identity);
+// call `furnish_namespace` first, else the child's id, as seen by the caller, whose child it is. Errors: no_namespace.
+Result<int> fork_into_namespace(const Identity& identity, Session session);
 
 // In the child: maps user and group to themselves, keeps mounts inside, mounts a /proc of its own. Errors: no_namespace with the step.
 Status furnish_namespace(const Identity& identity);

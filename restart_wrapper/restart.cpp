@@ -220,7 +220,7 @@ Status Restart::attempt(const Computation& computation, Site& site) {
   first.share_session = share_session_;
   first.stdio = {0, 1, 2};
   first.lock_fd = lock_.get();
-  STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity));
+  STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity, share_session_ ? Session::shared : Session::own));
   if (child == 0) {
     outer.reset();
     site.control_fd = inner.release();

@@ -21,6 +21,7 @@ class Builder {
     used_.insert(options_.taken.begin(), options_.taken.end());
     used_.insert(1);
     const int processes = size();
+    settle_first();
     for (int i = 0; i != processes; ++i) settle_leaders(i);
     for (int i = 0; i != processes; ++i) settle_parent(i);
     for (int i = 0, count = size(); i != count; ++i) STASIS_TRY(settle_creator(i));
@@ -47,6 +48,7 @@ class Builder {
     return size() - 1;
   }
   void add_process(const ProcessShape& process);
+  void settle_first();
   void settle_leaders(int index);
   int session_of(int session);
   void settle_parent(int index);
@@ -67,6 +69,15 @@ void Builder::add_process(const ProcessShape& process) {
   const int index = add(process.pid, process.zombie ? Role::zombie : Role::member);
   node(index).status = process.status;
   node(index).member = process.member;
+}
+
+void Builder::settle_first() {
+  const auto any = [this](int ProcessShape::* id) {
+    return std::any_of(processes_.begin(), processes_.end(), [id](const ProcessShape& process) { return process.*id == 1; });
+  };
+  if (options_.share_session) return;
+  tree_.first_leads_session = any(&ProcessShape::session);
+  tree_.first_leads_group = !tree_.first_leads_session && any(&ProcessShape::group);
 }
 
 // The session `session` as it will be: led by a node, or 0.

@@ -40,8 +40,8 @@ struct TreeNode {
   Role role = Role::member;
   int creator = -1;            // index of the node that forks it; -1: the first process of the namespace
   bool before_session = false; // forked before the creator's setsid
-  int session = 0;             // 0: that of the first process
-  int group = 0;               // 0: that of the first process
+  int session = 0;             // 0: that of the first process, see Tree
+  int group = 0;               // 0: that of the first process, see Tree
   int status = 0;              // zombies
   int member = -1;
   std::vector<int> children;   // indices of nodes that it forks, those before its setsid first
@@ -55,7 +55,12 @@ struct TreeOptions {
   std::set<int> taken;        // ids that stand-ins must not get: threads of the program
 };
 
+// The first process itself. Where a program was started from outside its pid namespace (by a container's runtime, by a machine's init),
+// getsid() and getpgrp() gave 0, the id of what cannot be seen; where process 1 led them they gave 1. So the first process stays in
+// the session and group that its restarter made outside, and leads them itself only if the program had 1.
 struct Tree {
+  bool first_leads_session = false;
+  bool first_leads_group = false;  // without leading the session
   std::vector<TreeNode> nodes;
   std::vector<int> top;       // nodes that the first process forks, in order
   std::set<int> ids;          // all process ids in it

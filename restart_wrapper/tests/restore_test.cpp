@@ -93,7 +93,7 @@ class RestoreTest : public testing::Test {
     first.coordinator = {"/bin/sh", "-c", "echo ready >&3"};
     first.stdio = {0, 1, 2};
     const Result<int> signals = hold_signals();
-    const Result<int> child = fork_into_namespace(first.identity);
+    const Result<int> child = fork_into_namespace(first.identity, Session::own);
     if (child.ok() && *child == 0) {
       ::close(ends[0]);
       site.control_fd = ends[1];

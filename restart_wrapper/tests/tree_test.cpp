@@ -62,6 +62,24 @@ TEST_F(TreeTest, WithATerminalTheLaunchersSessionAndGroupAreTheRestarters) {
   EXPECT_FALSE(tree_.ids.contains(80));
 }
 
+TEST_F(TreeTest, WhatWasOutsideTheNamespaceIsOutsideAgain) {
+  build({process(100, 0, 0, 0, 0), process(101, 100, 101, 0, 1)});
+  EXPECT_EQ(node(100).session, 0);
+  EXPECT_EQ(node(100).group, 0);
+  EXPECT_EQ(node(101).group, 101);
+  EXPECT_FALSE(tree_.first_leads_session);
+  EXPECT_FALSE(tree_.first_leads_group);
+}
+
+TEST_F(TreeTest, WhatTheFirstProcessLedItLeadsAgain) {
+  build({process(100, 1, 1, 1, 0)});
+  EXPECT_TRUE(tree_.first_leads_session);
+  EXPECT_FALSE(tree_.first_leads_group);
+  build({process(100, 1, 1, 0, 0)});
+  EXPECT_FALSE(tree_.first_leads_session);
+  EXPECT_TRUE(tree_.first_leads_group);
+}
+
 TEST_F(TreeTest, AChildOlderThanItsParentsSessionIsForkedBeforeSetsid) {
   build({process(100, 1, 100, 100, 0), process(110, 100, 110, 110, 1), process(120, 110, 100, 100, 2)});
   EXPECT_TRUE(node(120).before_session);
