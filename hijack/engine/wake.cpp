@@ -83,8 +83,21 @@ void drop_capabilities() noexcept {
   require(sys::call(SYS_capset, &header, now), "give up capabilities");
 }
 
+// Signals of the process (`tid` 0), by the main thread, or of the calling thread: what the kernel or kill(2) had sent can be said again only to
+// oneself (rt_sigqueueinfo(2)).
+void queue_pending(std::int32_t tid) noexcept {
+  const long pid = sys::call(SYS_getpid);
+  for (std::uint32_t i = 0; i != saved.kept->pending_count; ++i) {
+    PendingSignal& signal = saved.kept->pending[i];
+    if (signal.tid != tid) continue;
+    if (tid == 0) require(sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info), "queue a pending signal");
+    else require(sys::call(SYS_rt_tgsigqueueinfo, pid, tid, signal.info.si_signo, &signal.info), "queue a thread's pending signal");
+  }
+}
+
 // What only the thread itself can bring back.
 void become_thread(ThreadState& state) noexcept {
+  queue_pending(state.tid);
   if (state.robust_head != 0) require(sys::call(SYS_set_robust_list, state.robust_head, state.robust_length), "set_robust_list");
   register_rseq(state);
   if (state.gs_base != 0) sys::call(SYS_arch_prctl, kSetGs, state.gs_base);
@@ -175,15 +188,6 @@ void start_timers() noexcept {
   }
 }
 
-void queue_pending() noexcept {
-  const long pid = sys::call(SYS_getpid);
-  for (std::uint32_t i = 0; i != saved.kept->pending_count; ++i) {
-    PendingSignal& signal = saved.kept->pending[i];
-    if (signal.tid == 0) require(sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info), "queue a pending signal");
-    else require(sys::call(SYS_rt_tgsigqueueinfo, pid, signal.tid, signal.info.si_signo, &signal.info), "queue a thread's pending signal");
-  }
-}
-
 ThreadState& create_threads() noexcept {
   Kept& kept = *saved.kept;
   const long pid = sys::call(SYS_getpid);
@@ -248,7 +252,7 @@ void rejoin(void* argument) noexcept {
   ThreadState& main = create_threads();
   sys::call(SYS_set_tid_address, main.tid_address);
   create_timers();
-  queue_pending();
+  queue_pending(0);
   become_thread(main);
   {
     Scratch scratch;
