@@ -2,6 +2,8 @@
 //
 // Signals are taken from a signalfd, which tells who sent them: what the terminal's keys made (si_code SI_KERNEL) has reached the program already when it is
 // in our session. In a batch job SIGTERM and SIGURG are notices of the batch system and are offered to the coordinator first.
+// Until the program is back what comes is held, as the kernel would hold it for a process that blocks its signals. Only a second SIGINT is for us:
+// somebody at a terminal does not want to wait.
 // World: programs, the outer process.
 #include "restart_wrapper/foreground.hpp"
 
@@ -19,6 +21,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/proto/frame.hpp"
 #include "core/proto/messages.hpp"
@@ -32,16 +35,17 @@ constexpr std::array kPassedOn{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR
 
 class Session {
  public:
-  Session(const Foreground& how, int signal_fd) : how_(how), signals_(signal_fd) {}
+  Session(const Foreground& how, Signals& signals) : how_(how), signals_(signals) {}
 
   Outcome wait() {
     while (!done_) {
-      pollfd events[] = {{how_.control_fd, POLLIN, 0}, {signals_, POLLIN, 0}, {notice_.get(), POLLIN, 0}};
+      pollfd events[] = {{how_.control_fd, POLLIN, 0}, {signals_.fd, POLLIN, 0}, {notice_.get(), POLLIN, 0}};
       const int ready = ::poll(events, notice_ ? 3 : 2, -1);
       if (ready < 0) continue;
-      if (events[1].revents != 0) take_signal();
-      if (notice_ && events[2].revents != 0) take_answer();
+      // The message first: a SIGINT that came after it is the program's.
       if (events[0].revents != 0) take_message();
+      if (!done_ && events[1].revents != 0) take_signal();
+      if (!done_ && notice_ && events[2].revents != 0) take_answer();
     }
     return outcome_;
   }
@@ -49,13 +53,16 @@ class Session {
  private:
   void take_message();
   void take_signal();
+  void hold(int signal);
+  void deliver(int signal);
+  void deliver_held();
   void pass_on(int signal);
   void offer(int signal);
   void take_answer();
   void end_first_process();
 
   const Foreground& how_;
-  int signals_;
+  Signals& signals_;
   UniqueFd root_;      // pidfd of the program's first process
   UniqueFd notice_;    // connection to the coordinator while a notice is open
   int offered_ = 0;    // the signal it is about
@@ -88,6 +95,7 @@ void Session::take_message() {
     case Event::restored:
       outcome_.restored = true;
       done_ = root_ended_;
+      if (!done_) deliver_held();
       return;
     case Event::root_ended:
       // Told by whoever waited for it, which may be before the first process of the namespace says that all are back, or that they are not.
@@ -112,21 +120,40 @@ void Session::end_first_process() {
 
 void Session::take_signal() {
   signalfd_siginfo info;
-  if (::read(signals_, &info, sizeof info) != sizeof info) return;
+  if (::read(signals_.fd, &info, sizeof info) != sizeof info) return;
   const int signal = static_cast<int>(info.ssi_signo);
-  if (!outcome_.restored) {
-    if (signal == SIGWINCH || signal == SIGCONT || signal == SIGTSTP || signal == SIGURG) return;
+  if (!outcome_.restored) return hold(signal);
+  const bool from_keys = info.ssi_code == SI_KERNEL && how_.share_session;
+  if (!from_keys) deliver(signal);
+  if (signal == SIGTSTP) ::raise(SIGSTOP);
+}
+
+void Session::hold(int signal) {
+  std::vector<int>& held = signals_.held;
+  const bool again = std::find(held.begin(), held.end(), signal) != held.end();
+  if (signal == SIGINT && again) {
     end_first_process();
-    outcome_.restored = true;  // nothing to fall back for: we were told to end
-    outcome_.exit_status = 128 + signal;
+    outcome_.called_off = true;
+    outcome_.exit_status = 128 + SIGINT;
     done_ = true;
     return;
   }
-  const bool from_keys = info.ssi_code == SI_KERNEL && how_.share_session;
+  // A stop and its end cancel each other, as pending signals do (signal(7)).
+  if (signal == SIGCONT) std::erase(held, SIGTSTP);
+  if (signal == SIGTSTP) std::erase(held, SIGCONT);
+  if (!again) held.push_back(signal);
+}
+
+// What the terminal's keys made goes to the program too: it may have come before any process of the program was there to get it.
+void Session::deliver_held() {
+  const std::vector<int> held = std::exchange(signals_.held, {});
+  for (const int signal : held) deliver(signal);
+  if (std::find(held.begin(), held.end(), SIGTSTP) != held.end()) ::raise(SIGSTOP);
+}
+
+void Session::deliver(int signal) {
   if (how_.batch && (signal == SIGTERM || signal == SIGURG)) return offer(signal);
-  if (signal == SIGURG) return;
-  if (!from_keys) pass_on(signal);
-  if (signal == SIGTSTP) ::raise(SIGSTOP);
+  if (signal != SIGURG) pass_on(signal);
 }
 
 void Session::pass_on(int signal) {
@@ -181,7 +208,7 @@ void Session::take_answer() {
 
 }  // namespace
 
-Result<int> hold_signals() {
+Result<Signals> hold_signals() {
   sigset_t set;
   ::sigfillset(&set);
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) ::sigdelset(&set, signal);
@@ -191,16 +218,17 @@ Result<int> hold_signals() {
     ::signal(signal, SIG_DFL);  // a caller may have us ignore them (nohup, background shells): the program decides for itself
     ::sigaddset(&set, signal);
   }
-  const int fd = ::signalfd(-1, &set, SFD_CLOEXEC);
-  if (fd < 0) return system_error("make a descriptor for signals", -errno);
-  return fd;
+  Signals signals;
+  signals.fd = ::signalfd(-1, &set, SFD_CLOEXEC);
+  if (signals.fd < 0) return system_error("make a descriptor for signals", -errno);
+  return signals;
 }
 
-Outcome stand_in_for_program(const Foreground& how, int signal_fd) {
+Outcome stand_in_for_program(const Foreground& how, Signals& signals) {
   // The program may have had the terminal's foreground; who started us gets it back as we got it. SIGTTOU is blocked.
   const int terminal = how.share_session ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
   const pid_t foreground = terminal >= 0 ? ::tcgetpgrp(terminal) : -1;
-  const Outcome outcome = Session(how, signal_fd).wait();
+  const Outcome outcome = Session(how, signals).wait();
   if (foreground == ::getpgrp() && ::tcgetpgrp(terminal) != foreground) ::tcsetpgrp(terminal, foreground);
   if (terminal >= 0) ::close(terminal);
   return outcome;

@@ -107,7 +107,7 @@ class Restart {
   const Options& options_;
   std::string store_;   // absolute
   UniqueFd lock_;
-  int signal_fd_ = -1;
+  Signals signals_;
   int exit_status_ = 0;
   bool share_session_ = false;
 };
@@ -117,6 +117,9 @@ Status Restart::try_all() {
   store_ = std::filesystem::absolute(options_.store, failure).lexically_normal().string();
   if (store_.size() > 1 && store_.ends_with('/')) store_.pop_back();
   STASIS_TRY(check_store(store_));
+  if (!options_.dry_run) {
+    STASIS_TRY_VALUE(signals_, hold_signals());
+  }
   if (!options_.dry_run) STASIS_TRY(lock_store());
   if (!options_.dry_run) STASIS_TRY(check_not_running(store_));
   STASIS_TRY_VALUE(const std::vector<Generation> generations, candidates(store_, options_.generation));
@@ -143,9 +146,14 @@ Status Restart::lock_store() {
   struct sigaction action{};
   action.sa_handler = [](int) {};  // without SA_RESTART: the alarm ends the waiting
   ::sigaction(SIGALRM, &action, nullptr);
+  sigset_t alarm;
+  ::sigemptyset(&alarm);
+  ::sigaddset(&alarm, SIGALRM);
+  ::sigprocmask(SIG_UNBLOCK, &alarm, nullptr);
   ::alarm(kFarewellSeconds);
   const bool locked = ::flock(lock_.get(), LOCK_EX) == 0;
   ::alarm(0);
+  ::sigprocmask(SIG_BLOCK, &alarm, nullptr);
   if (!locked) return error(ErrorCode::still_running, store_);
   return {};
 }
@@ -202,9 +210,6 @@ std::vector<std::string> Restart::coordinator_command(const Computation& computa
 }
 
 Status Restart::attempt(const Computation& computation, Site& site) {
-  if (signal_fd_ < 0) {
-    STASIS_TRY_VALUE(signal_fd_, hold_signals());
-  }
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("create a socket pair", -errno);
   UniqueFd outer(ends[0]), inner(ends[1]);
@@ -237,8 +242,8 @@ Status Restart::attempt(const Computation& computation, Site& site) {
   foreground.batch = batch != nullptr && *batch != '\0';
   foreground.computation = computation.id;
   foreground.coordinator_socket = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid()) + "/" + computation.id + "/" + run_directory::kSocket;
-  const Outcome outcome = stand_in_for_program(foreground, signal_fd_);
-  if (!outcome.restored) return outcome.failure;
+  const Outcome outcome = stand_in_for_program(foreground, signals_);
+  if (!outcome.restored && !outcome.called_off) return outcome.failure;
   exit_status_ = outcome.exit_status;
   return {};
 }

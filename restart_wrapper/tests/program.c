@@ -19,7 +19,7 @@ struct setup {
   int32_t read_fd;   /* descriptor to read text from, -1: none */
   int32_t waits;     /* whether to wait for all children */
   int32_t status;    /* to exit with */
-  int32_t says_started; /* whether to write a line at once, with signals let through */
+  int32_t says_started; /* whether to write a line at once, and then let signals through */
   uint64_t clock;    /* address of clock_gettime in the vdso, 0: not to be called */
 };
 
@@ -58,8 +58,8 @@ __attribute__((used)) static void live(void) {
 
   if (setup.says_started) {
     const uint64_t none = 0;
-    call(14, 2, (long)&none, 0, sizeof none); /* rt_sigprocmask(SIG_SETMASK) */
     call(1, 5, (long)"started\n", 8, 0);
+    call(14, 2, (long)&none, 0, sizeof none); /* rt_sigprocmask(SIG_SETMASK) */
   }
   cursor = number(text(cursor, "pid "), pid);
   cursor = number(text(cursor, "parent "), call(110, 0, 0, 0, 0));

@@ -92,7 +92,7 @@ class RestoreTest : public testing::Test {
     first.store = directory_;
     first.coordinator = {"/bin/sh", "-c", "echo ready >&3"};
     first.stdio = {0, 1, 2};
-    const Result<int> signals = hold_signals();
+    Result<Signals> signals = hold_signals();
     const Result<int> child = fork_into_namespace(first.identity, Session::own);
     if (child.ok() && *child == 0) {
       ::close(ends[0]);
@@ -106,7 +106,7 @@ class RestoreTest : public testing::Test {
     const Outcome outcome = stand_in_for_program(foreground, *signals);
     ::waitpid(*child, nullptr, 0);  // background processes too
     ::close(ends[0]);
-    ::close(*signals);
+    ::close(signals->fd);
     ::munmap(gate, image::kPage);
     ::munmap(reinterpret_cast<void*>(site.parking.start), site.vdso_refuge.end - site.parking.start);
     return outcome;

@@ -1,22 +1,28 @@
 // `stasis restart` as a program: which generation it takes, what it says, what it returns, how it stands in.
 //
 // This test is also the program: started as `restart DIR` it is `stasis restart DIR`. It is copied beside a stand-in for the coordinator, a shell
-// script that says it is ready and ends.
+// script that says it is ready and ends; where a test needs the restart to wait, the script says so in a FIFO and waits for a word in another.
 #include <gtest/gtest.h>
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "core/environment.hpp"
+#include "core/proto/frame.hpp"
+#include "core/proto/messages.hpp"
 #include "core/store/manifest.hpp"
 #include "restart_wrapper/restart.hpp"
 #include "restart_wrapper/tests/program_image.hpp"
+#include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -35,6 +41,9 @@ class RunTest : public testing::Test {
     ::chmod((directory_ + "/stasis-coordinator").c_str(), 0755);
     files::create_directories(directory_ + "/store");
     std::ofstream(directory_ + "/store/store.json") << "{}\n";
+    char id[17];
+    std::snprintf(id, sizeof id, "%016x", static_cast<unsigned>(::getpid()));
+    computation_ = id;
   }
   void TearDown() override { files::remove_all(directory_); }
 
@@ -45,6 +54,7 @@ class RunTest : public testing::Test {
     image::ImageWriter writer;
     make_program_image(writer, 4321, 4000, 4321, 4321, script, directory_, output_);
     writer.header.generation = number;
+    writer.process.computation = computation_;
     if (script.read_fd >= 0) {  // both ends of a pipe: reading waits for ever
       image::DescriptionRecord end;
       end.kind = image::DescriptionKind::pipe, end.inode = 9, end.id = 2;
@@ -100,7 +110,26 @@ class RunTest : public testing::Test {
   int run() { return wait(start()); }
   std::string errors() { return content(directory_ + "/errors"); }
 
-  std::string directory_, output_;
+  // From here on each attempt waits in the start of its coordinator until it is let go.
+  void make_attempts_wait() {
+    for (const char* name : {"/waits", "/go"}) ASSERT_EQ(::mkfifo((directory_ + name).c_str(), 0600), 0);
+    std::ofstream(directory_ + "/stasis-coordinator") << "#!/bin/sh\necho >" << directory_ << "/waits\nread -r word <" << directory_ << "/go\necho ready >&3\n";
+    go_.reset(::open((directory_ + "/go").c_str(), O_RDWR | O_CLOEXEC));
+  }
+  void await_waiting() { EXPECT_EQ(content(directory_ + "/waits"), "\n"); }
+  void let_go() { EXPECT_EQ(::write(go_.get(), "go\n", 3), 3); }
+  // Returns when `process` has taken the signal.
+  static void send(pid_t process, int signal) {
+    ::kill(process, signal);
+    for (std::uint64_t pending = ~0ull; (pending & 1ull << (signal - 1)) != 0;) {
+      const std::string status = content("/proc/" + std::to_string(process) + "/status");
+      const std::size_t at = status.find("ShdPnd:");
+      pending = at == std::string::npos ? 0 : std::stoull(status.substr(at + 7), nullptr, 16);
+    }
+  }
+
+  std::string directory_, output_, computation_;
+  UniqueFd go_;
 };
 
 Script ending_with(int status) {
@@ -177,6 +206,124 @@ TEST_F(RunTest, SignalsReachTheProgramAndASecondRestartIsRefusedMeanwhile) {
   EXPECT_NE(errors().find("another instance"), std::string::npos) << errors();
   ::kill(first, SIGTERM);
   EXPECT_EQ(wait(first), 128 + SIGTERM);
+}
+
+Script waiting_for_ever() {
+  Script script;
+  script.read_fd = 6;
+  script.says_started = 1;
+  return script;
+}
+
+TEST_F(RunTest, ASignalThatComesBeforeTheProgramIsBackIsTheProgramsToo) {
+  add_generation(1, waiting_for_ever());
+  make_attempts_wait();
+  const pid_t restart = start();
+  await_waiting();
+  send(restart, SIGTERM);
+  let_go();
+  EXPECT_EQ(wait(restart), 128 + SIGTERM) << errors();
+  EXPECT_EQ(content(output_), "kept\nstarted\n");  // it was the program that the signal ended
+}
+
+TEST_F(RunTest, ASignalIsKeptWhenAnAttemptFails) {
+  add_generation(1, waiting_for_ever());
+  damage(add_generation(2, waiting_for_ever()), 200);
+  make_attempts_wait();
+  const pid_t restart = start();
+  await_waiting();
+  send(restart, SIGHUP);
+  let_go();
+  await_waiting();
+  let_go();
+  EXPECT_EQ(wait(restart), 128 + SIGHUP) << errors();
+  EXPECT_NE(errors().find("trying generation 1"), std::string::npos) << errors();
+  EXPECT_EQ(content(output_), "kept\nstarted\n");
+}
+
+TEST_F(RunTest, ASecondInterruptCallsTheAttemptOff) {
+  add_generation(1, ending_with(1));
+  add_generation(2, waiting_for_ever());
+  make_attempts_wait();
+  const pid_t restart = start();
+  await_waiting();
+  send(restart, SIGINT);
+  send(restart, SIGINT);
+  EXPECT_EQ(wait(restart), 128 + SIGINT) << errors();
+  EXPECT_EQ(errors(), "");
+  EXPECT_EQ(content(output_), "kept\n");
+  // Nothing of the attempt is in the way of the next one.
+  let_go();
+  const pid_t next = start();
+  await_waiting();
+  send(next, SIGINT);
+  EXPECT_EQ(wait(next), 128 + SIGINT) << errors();
+  EXPECT_EQ(content(output_), "kept\nstarted\n");
+}
+
+// The coordinator's socket, as the foreground sees it.
+class Listener {
+ public:
+  explicit Listener(const std::string& computation) {
+    const std::string parent = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid());
+    directory_ = parent + "/" + computation;
+    for (const std::string& path : {parent, directory_}) ::mkdir(path.c_str(), 0700);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, (directory_ + "/" + run_directory::kSocket).c_str(), sizeof address.sun_path - 1);
+    fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(fd_.get(), 1), 0);
+  }
+  ~Listener() { files::remove_all(directory_); }
+  UniqueFd accept() { return UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+
+ private:
+  std::string directory_;
+  UniqueFd fd_;
+};
+
+template <class Message>
+Message receive(int fd, std::string& payload) {
+  proto::FrameHeader header;
+  EXPECT_EQ(::recv(fd, &header, sizeof header, MSG_WAITALL), static_cast<ssize_t>(sizeof header));
+  EXPECT_EQ(header.type, static_cast<std::uint16_t>(Message::kType));
+  payload.assign(header.length, '\0');
+  EXPECT_EQ(::recv(fd, payload.data(), payload.size(), MSG_WAITALL), static_cast<ssize_t>(payload.size()));
+  Message message;
+  Reader reader(payload);
+  reader.record(message);
+  return message;
+}
+
+TEST_F(RunTest, ANoticeOfTheBatchSystemThatComesEarlyGoesToTheCoordinatorWhenTheProgramIsBack) {
+  add_generation(1, waiting_for_ever());
+  make_attempts_wait();
+  Listener coordinator(computation_);
+  ::setenv(environment::kBatch, "slurm", 1);
+  const pid_t restart = start();
+  ::unsetenv(environment::kBatch);
+  await_waiting();
+  send(restart, SIGTERM);
+  let_go();
+  const UniqueFd peer = coordinator.accept();
+  std::string payload;
+  EXPECT_EQ(receive<proto::Hello>(peer.get(), payload).computation, computation_);
+  EXPECT_EQ(receive<proto::Notice>(peer.get(), payload).signal, SIGTERM);
+  proto::NoticeAnswer answer;
+  answer.held = true;
+  std::string bytes(sizeof(proto::FrameHeader) + encoded_size(answer), '\0');
+  proto::FrameHeader header;
+  header.type = static_cast<std::uint16_t>(proto::NoticeAnswer::kType);
+  header.length = static_cast<std::uint32_t>(bytes.size() - sizeof header);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  Writer(bytes.data() + sizeof header, header.length).record(answer);
+  EXPECT_EQ(::send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  char end;
+  EXPECT_EQ(::recv(peer.get(), &end, 1, 0), 0);  // the answer has been read
+  ::kill(restart, SIGHUP);                       // not the signal that the coordinator holds
+  EXPECT_EQ(wait(restart), 128 + SIGHUP) << errors();
+  EXPECT_EQ(content(output_), "kept\nstarted\n");
 }
 
 }  // namespace
