@@ -12,15 +12,17 @@
 #include <exception>
 #include <iostream>
 
-#include "coordinator/coordinator.hpp"
 #include "coordinator/log.hpp"
+#include "coordinator/remote_root.hpp"
+#include "coordinator/root.hpp"
+#include "coordinator/store.hpp"
 #include "core/base/duration.hpp"
 
 namespace {
 
 namespace po = boost::program_options;
-using stasis::coordinator::Coordinator;
-using stasis::coordinator::Settings;
+using stasis::coordinator::RemoteRoot;
+using stasis::coordinator::Root;
 
 po::options_description describe_options() {
   po::options_description options("stasis-coordinator");
@@ -33,6 +35,9 @@ po::options_description describe_options() {
       ("ready-fd", po::value<int>()->default_value(-1), "descriptor to say ready on")
       ("restored", po::value<std::uint64_t>()->default_value(0), "generation that is being brought back")
       ("expect", po::value<std::uint64_t>()->default_value(0), "how many processes that generation has")
+      ("part", po::value<std::string>()->default_value(""), "be the coordinator of this part of the computation, under the root that the store names")
+      ("launch", po::value<std::string>()->default_value(""), "id of the launch that the part belongs to")
+      ("parts", po::value<std::uint32_t>()->default_value(1), "of how many parts that launch consists")
       ("command", po::value<std::string>()->default_value(""), "command of the computation, for people");
   return options;
 }
@@ -44,22 +49,57 @@ void say_ready(int fd, const std::string& line) {
   ::close(fd);
 }
 
-int start(const Settings& settings) {
+// The part that the options name, under the root whose address and key the store holds.
+stasis::Result<RemoteRoot::Settings> part_settings(const po::variables_map& given) {
+  RemoteRoot::Settings settings;
+  STASIS_TRY_VALUE(const stasis::coordinator::RootAddress root, stasis::coordinator::read_root_address(given["store"].as<std::string>()));
+  settings.host = root.host;
+  settings.port = root.port;
+  settings.computation = root.computation;
+  settings.launch = given["launch"].as<std::string>();
+  settings.parts = given["parts"].as<std::uint32_t>();
+  settings.node.store = root.store;
+  settings.node.part = given["part"].as<std::string>();
+  settings.node.computation = root.computation + "." + settings.node.part;
+  settings.node.key = root.key;
+  settings.node.restored = given["restored"].as<std::uint64_t>();
+  settings.node.expect = given["expect"].as<std::uint64_t>();
+  return settings;
+}
+
+Root::Settings root_settings(const po::variables_map& given, std::uint64_t interval) {
+  Root::Settings settings;
+  settings.store = given["store"].as<std::string>();
+  settings.command = given["command"].as<std::string>();
+  settings.interval_seconds = interval;
+  settings.keep = std::max<std::uint64_t>(given["keep"].as<std::uint64_t>(), 1);
+  settings.slurm = given["batch"].as<std::string>() == "slurm";
+  settings.restored = given["restored"].as<std::uint64_t>();
+  settings.expect = given["expect"].as<std::uint64_t>();
+  return settings;
+}
+
+void prepare_process(int ready_fd) {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);
   ::umask(077);
-  if (settings.ready_fd >= 0) ::fcntl(settings.ready_fd, F_SETFD, FD_CLOEXEC);
-  Coordinator coordinator(settings);
-  if (const stasis::Status opened = coordinator.open(); !opened) {
-    const std::string line = stasis::coordinator::sentence(opened.error());
-    say_ready(settings.ready_fd, "error: " + line);
-    if (settings.ready_fd < 0) std::fprintf(stderr, "stasis-coordinator: %s\n", line.c_str());
-    return stasis::describe(opened.error().code).exit_status;
-  }
-  say_ready(settings.ready_fd, "ready");
-  return coordinator.run();
+  if (ready_fd >= 0) ::fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+}
+
+int fail(int ready_fd, const stasis::Error& failure) {
+  const std::string line = stasis::coordinator::sentence(failure);
+  say_ready(ready_fd, "error: " + line);
+  if (ready_fd < 0) std::fprintf(stderr, "stasis-coordinator: %s\n", line.c_str());
+  return stasis::describe(failure.code).exit_status;
+}
+
+template <class Role>
+int play(Role&& role, int ready_fd) {
+  if (const stasis::Status opened = role.open(); !opened) return fail(ready_fd, opened.error());
+  say_ready(ready_fd, "ready");
+  return role.run();
 }
 
 }  // namespace
@@ -73,21 +113,17 @@ int main(int argc, char** argv) try {
     return 0;
   }
   po::notify(given);
-  Settings settings;
-  settings.store = given["store"].as<std::string>();
-  settings.command = given["command"].as<std::string>();
-  settings.keep = std::max<std::uint64_t>(given["keep"].as<std::uint64_t>(), 1);
-  settings.slurm = given["batch"].as<std::string>() == "slurm";
-  settings.ready_fd = given["ready-fd"].as<int>();
-  settings.restored = given["restored"].as<std::uint64_t>();
-  settings.expect = given["expect"].as<std::uint64_t>();
   const auto interval = stasis::parse_duration(given["interval"].as<std::string>());
   if (!interval) {
     std::fprintf(stderr, "stasis-coordinator: --interval: %s\n", stasis::coordinator::sentence(interval.error()).c_str());
     return 2;
   }
-  settings.interval_seconds = *interval;
-  return start(settings);
+  const int ready_fd = given["ready-fd"].as<int>();
+  prepare_process(ready_fd);
+  if (given["part"].as<std::string>().empty()) return play(Root(root_settings(given, *interval)), ready_fd);
+  const auto part = part_settings(given);
+  if (!part) return fail(ready_fd, part.error());
+  return play(RemoteRoot(*part), ready_fd);
 } catch (const std::exception& problem) {
   std::fprintf(stderr, "stasis-coordinator: %s\n", problem.what());
   return 2;

@@ -27,13 +27,6 @@ namespace {
 namespace files = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
-
 Status sync_path(const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) return system_error("open " + path, -errno);
@@ -102,6 +95,27 @@ Status make_directory(const std::string& directory) {
 
 }  // namespace
 
+Result<RootAddress> read_root_address(const std::string& store) {
+  std::error_code problem;
+  RootAddress address;
+  address.store = files::canonical(store, problem).string();
+  if (problem || !files::exists(address.store + "/" + store_layout::kIdentity, problem)) return error(ErrorCode::no_store, store);
+  const Json document = read_json(address.store + "/" + store_layout::kCoordinator);
+  if (!document.is_object()) return error(ErrorCode::no_coordinator, store);
+  address.computation = document.value("computation", "");
+  address.key = document.value("key", "");
+  address.host = document.value("host", "");
+  address.port = document.value("port", std::uint16_t{0});
+  if (address.port == 0) return error(ErrorCode::no_coordinator, store).with("it does not take nodes");
+  return address;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
 std::string random_hex(std::size_t bytes) {
   std::vector<unsigned char> raw(bytes);
   static_cast<void>(!::getrandom(raw.data(), raw.size(), 0));
@@ -154,18 +168,20 @@ std::vector<std::uint64_t> Store::committed() const {
   return numbers;
 }
 
-Result<std::string> Store::begin_generation(std::uint64_t generation) const {
+Status Store::begin_generation(std::uint64_t generation) const {
   const std::string path = store::generation_directory(directory_, generation);
   if (::mkdir(path.c_str(), 0700) != 0) return system_error("create " + path, -errno);
-  const std::string node = path + "/" + host_name();
-  if (::mkdir(node.c_str(), 0700) != 0) return system_error("create " + node, -errno);
-  return node;
+  return {};
+}
+
+Status sync_part(const std::vector<store::ManifestImage>& images) {
+  for (const store::ManifestImage& image : images) STASIS_TRY(sync_path(image.path, O_RDONLY));
+  if (images.empty()) return {};
+  return sync_path(files::path(images.front().path).parent_path().string(), O_RDONLY | O_DIRECTORY);
 }
 
 Status Store::commit(store::Manifest manifest) const {
   const std::string path = store::generation_directory(directory_, manifest.generation);
-  for (const store::ManifestImage& image : manifest.images) STASIS_TRY(sync_path(image.path, O_RDONLY));
-  if (!manifest.images.empty()) STASIS_TRY(sync_path(files::path(manifest.images.front().path).parent_path().string(), O_RDONLY | O_DIRECTORY));
   manifest.computation = computation_;
   manifest.time = std::time(nullptr);
   manifest.host = host_name();
@@ -198,9 +214,9 @@ void Store::prune(std::uint64_t keep) const {
   for (const std::uint64_t number : doomed) remove_generation(number);
 }
 
-Status Store::publish(const std::string& key, const std::string& socket) const {
+Status Store::publish(const std::string& key, const std::string& socket, std::uint16_t port) const {
   const Json document{{"computation", computation_}, {"key", key},       {"host", host_name()},
-                      {"pid", ::getpid()},           {"socket", socket}, {"started", std::time(nullptr)}};
+                      {"pid", ::getpid()},           {"socket", socket}, {"port", port}, {"started", std::time(nullptr)}};
   return write_whole(directory_ + "/" + store_layout::kCoordinator, document.dump(2) + "\n", 0600, false);
 }
 

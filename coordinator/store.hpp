@@ -22,9 +22,9 @@ class Store {
 
   // The number after the highest that has a directory, committed or not.
   std::uint64_t next_generation() const;
-  // Makes the directory of a generation with a directory for this node's images; returns the latter.
-  Result<std::string> begin_generation(std::uint64_t generation) const;
-  // Syncs the images and makes the generation exist: the manifest is renamed into place last. Blocks while data goes to disk.
+  // Makes the directory of a generation; each node makes one in it for its part.
+  Status begin_generation(std::uint64_t generation) const;
+  // Makes the generation exist: the manifest is renamed into place last. The nodes have made their images durable before (sync_part).
   // What the manifest says of computation, time and host is filled in here.
   Status commit(store::Manifest manifest) const;
   void remove_generation(std::uint64_t generation) const;
@@ -32,14 +32,31 @@ class Store {
   void prune(std::uint64_t keep) const;
   std::vector<std::uint64_t> committed() const;
 
-  // DIR/coordinator: where the running coordinator is, and the key; mode 0600.
-  Status publish(const std::string& key, const std::string& socket) const;
+  // DIR/coordinator: where the running coordinator is, and the key; mode 0600. `port` is where nodes connect to, 0 for nowhere.
+  Status publish(const std::string& key, const std::string& socket, std::uint16_t port) const;
   void retract() const;
 
  private:
   std::string directory_;
   std::string computation_;
 };
+
+// Where the root coordinator of a store is, as it has published it.
+struct RootAddress {
+  std::string store;        // absolute
+  std::string computation;
+  std::string key;
+  std::string host;
+  std::uint16_t port = 0;
+};
+// Errors: no_store, no_coordinator.
+Result<RootAddress> read_root_address(const std::string& store);
+
+// Makes the images of one node durable, and their directory. Blocks while data goes to disk.
+Status sync_part(const std::vector<store::ManifestImage>& images);
+
+// This node's name.
+std::string host_name();
 
 // 2*bytes hex digits from the kernel's random numbers.
 std::string random_hex(std::size_t bytes);

@@ -45,7 +45,8 @@ inline constexpr int kStopSignal = 62;
 namespace store_layout {
 inline constexpr const char* kIdentity = "store.json";        // format, computation id, command: made at launch
 inline constexpr const char* kCoordinator = "coordinator";    // mode 0600, JSON: where the running coordinator is; gone when it is
-inline constexpr const char* kGenerations = "generations";    // generations/000001/NODE/PID.image and generations/000001/manifest
+inline constexpr const char* kGenerations = "generations";    // generations/000001/PART/PID.image and generations/000001/manifest
+inline constexpr const char* kRootPart = "main";              // the part of the root coordinator's node
 inline constexpr const char* kManifest = "manifest";          // written last and renamed into place: then the generation exists
 inline constexpr const char* kLog = "coordinator.log";
 inline constexpr const char* kImageSuffix = ".image";

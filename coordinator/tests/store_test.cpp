@@ -29,13 +29,14 @@ class StoreTest : public testing::Test {
   }
   void TearDown() override { files::remove_all(base_); }
   void commit(const Store& store, std::uint64_t generation) {
-    const auto images = store.begin_generation(generation);
-    ASSERT_TRUE(images.ok());
+    ASSERT_TRUE(store.begin_generation(generation).ok());
+    const std::string images = store::generation_directory(store.directory(), generation) + "/main";
+    files::create_directory(images);
     store::Manifest manifest;
     manifest.generation = generation;
     manifest.root = 42;
     manifest.reason = "command";
-    manifest.images.push_back({42, "/bin/program", *images + "/42.image", 5, 0xabcdef});
+    manifest.images.push_back({42, "/bin/program", images + "/42.image", 5, 0xabcdef});
     std::ofstream(manifest.images.front().path) << "image";
     ASSERT_TRUE(store.commit(manifest).ok());
   }
@@ -94,16 +95,26 @@ TEST_F(StoreTest, AGenerationExistsWhenItsManifestDoes) {
   EXPECT_FALSE(files::exists(directory_ + "/generations/000002/manifest.new"));
 }
 
-TEST_F(StoreTest, DoesNotCommitWithoutItsImages) {
+TEST_F(StoreTest, WhatIsNotThereCannotBeMadeDurable) {
   const auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
-  const auto images = (*store).begin_generation(1);
-  ASSERT_TRUE(images.ok());
-  store::Manifest manifest;
-  manifest.generation = 1;
-  manifest.images.push_back({42, "/bin/program", *images + "/42.image", 5, 1});
-  EXPECT_FALSE((*store).commit(manifest).ok());
-  EXPECT_TRUE((*store).committed().empty());
+  ASSERT_TRUE((*store).begin_generation(1).ok());
+  EXPECT_FALSE(sync_part({{42, "/bin/program", store::generation_directory(directory_, 1) + "/main/42.image", 5, 1}}).ok());
+}
+
+TEST_F(StoreTest, NodesFindTheRootByTheStore) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ(read_root_address(directory_).error().code, ErrorCode::no_coordinator);
+  ASSERT_TRUE((*store).publish("abcd", "/nowhere", 0).ok());
+  EXPECT_EQ(read_root_address(directory_).error().code, ErrorCode::no_coordinator) << "it takes no nodes";
+  ASSERT_TRUE((*store).publish("abcd", "/nowhere", 4711).ok());
+  const auto address = read_root_address(directory_);
+  ASSERT_TRUE(address.ok());
+  EXPECT_EQ((*address).key, "abcd");
+  EXPECT_EQ((*address).port, 4711);
+  EXPECT_EQ((*address).computation, (*store).computation());
+  EXPECT_EQ(read_root_address(base_).error().code, ErrorCode::no_store);
 }
 
 TEST_F(StoreTest, PrunesOldAndAbandonedGenerations) {
@@ -129,7 +140,7 @@ TEST_F(StoreTest, IsUsedOnceByANewProgram) {
 TEST_F(StoreTest, KeepsTheKeyToItsOwner) {
   const auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
-  ASSERT_TRUE((*store).publish("secret", "/dev/shm/nobody/listens").ok());
+  ASSERT_TRUE((*store).publish("secret", "/dev/shm/nobody/listens", 0).ok());
   struct stat status{};
   const std::string path = directory_ + "/" + store_layout::kCoordinator;
   ASSERT_EQ(::stat(path.c_str(), &status), 0);

@@ -10,6 +10,8 @@
 //   restart      restored library: Hello{restored} -> Restored -> coordinator: Resume when all are back -> member closes
 //   any time     member: Notice (the batch system asked this process to end) -> coordinator: NoticeAnswer
 //                control: Request -> coordinator: Progress* , Reply
+//   nodes        root: NodeWelcome (a challenge) -> node: NodeHello (answers it) -> root: NodeAdmitted (answers the node's) , then
+//                root: NodeOrder -> node: NodeReport, one of each a phase (coordinator/node_link.hpp); a node reports by itself what happens to it
 //   An Abandon from the coordinator may come in place of any answer: the member undoes what it did and resumes.
 // World: all. Field lists are appended to, never changed (codec.hpp).
 #pragma once
@@ -44,6 +46,7 @@ enum class MessageType : std::uint16_t {
   node_welcome = 65,
   node_order = 66,
   node_report = 67,
+  node_admitted = 68,
 };
 
 // member -> coordinator, first message of every connection of a member.
@@ -287,6 +290,129 @@ struct Reply {
     archive("sys_errno", self.sys_errno);
     archive("text", self.text);
     archive("json", self.json);
+  }
+};
+
+// root -> node, first message of the connection. Nobody of another computation can answer it.
+struct NodeWelcome {
+  static constexpr auto kType = MessageType::node_welcome;
+  std::string_view challenge;   // 32 random hex digits
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("challenge", self.challenge);
+  }
+};
+
+// node -> root.
+struct NodeHello {
+  static constexpr auto kType = MessageType::node_hello;
+  std::string_view computation;
+  std::string_view part;        // name of this node's part of the computation: the directory of its images in a generation
+  std::string_view host;
+  std::string_view launch;      // what started it: id of a launch proxy's launch; empty if nothing of the computation did
+  std::uint32_t parts = 1;      // of how many parts that launch consists
+  std::uint64_t restored = 0;   // the generation that it brings back, 0 for new processes
+  std::string_view challenge;   // 32 random hex digits, for the root to answer
+  std::string_view proof;       // coordinator/authentication.hpp, of the root's challenge
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("computation", self.computation);
+    archive("part", self.part);
+    archive("host", self.host);
+    archive("launch", self.launch);
+    archive("parts", self.parts);
+    archive("restored", self.restored);
+    archive("challenge", self.challenge);
+    archive("proof", self.proof);
+  }
+};
+
+// root -> node: you belong to us, and this proves that we are the root.
+struct NodeAdmitted {
+  static constexpr auto kType = MessageType::node_admitted;
+  std::string_view proof;       // of the node's challenge
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("proof", self.proof);
+  }
+};
+
+enum class NodeOrderKind : std::uint8_t {
+  quiesce = 1,   // stop all processes, then report stopped
+  record = 2,    // elect, write the images, then report recorded
+  sync = 3,      // make the images durable, then report synced
+  resume = 4,    // let all processes run on; no report
+  abandon = 5,   // undo and let all processes run on; no report
+  end = 6,       // end all processes, then report ended
+  deliver = 7,   // the notice that you reported is not met by a checkpoint: send its signal to your first process; no report
+};
+
+// root -> node.
+struct NodeOrder {
+  static constexpr auto kType = MessageType::node_order;
+  NodeOrderKind kind{};
+  std::uint64_t generation = 0;
+  bool exit_after = false;      // the computation ends when this checkpoint is committed
+  std::int32_t signal = 0;      // deliver
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("kind", self.kind);
+    archive("generation", self.generation);
+    archive("exit_after", self.exit_after);
+    archive("signal", self.signal);
+  }
+};
+
+enum class NodeReportKind : std::uint8_t {
+  stopped = 1,
+  recorded = 2,
+  synced = 3,
+  ended = 4,
+  failed = 5,    // any order; the node has undone what it did and its processes run
+  restored = 6,  // by itself: all processes of a restart are there and wait for resume
+  notice = 7,    // by itself: the batch system asked a process of this node to end
+  empty = 8,     // by itself: no process is left here
+};
+
+struct NodeImage {
+  std::int32_t pid = 0;
+  std::string_view program;
+  std::string_view path;        // absolute
+  std::uint64_t bytes = 0;
+  std::uint64_t digest = 0;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("pid", self.pid);
+    archive("program", self.program);
+    archive("path", self.path);
+    archive("bytes", self.bytes);
+    archive("digest", self.digest);
+  }
+};
+
+// node -> root.
+struct NodeReport {
+  static constexpr auto kType = MessageType::node_report;
+  NodeReportKind kind{};
+  std::uint64_t generation = 0;
+  ErrorCode code = ErrorCode::none;   // failed
+  std::int32_t sys_errno = 0;
+  std::string_view detail;
+  std::int32_t signal = 0;            // notice
+  std::int32_t root = 0;              // recorded: the node's first process, 0 if it has ended
+  std::uint64_t stopped_us = 0;       // recorded: since its first thread was stopped
+  Sequence<NodeImage> images;         // recorded
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("kind", self.kind);
+    archive("generation", self.generation);
+    archive("code", self.code);
+    archive("sys_errno", self.sys_errno);
+    archive("detail", self.detail);
+    archive("signal", self.signal);
+    archive("root", self.root);
+    archive("stopped_us", self.stopped_us);
+    archive("images", self.images);
   }
 };
 

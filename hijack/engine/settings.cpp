@@ -36,7 +36,7 @@ void read_preload(std::string_view value) noexcept {
 }
 
 void read_variable(std::string_view name, std::string_view value) noexcept {
-  if (name == environment::kComputation) settings.computation = FixedString<16>(value);
+  if (name == environment::kComputation) settings.computation = FixedString<48>(value);
   if (name == environment::kRunDirectory) settings.run_directory = FixedString<255>(value);
   if (name == environment::kStdio) read_stdio(value);
   if (name == environment::kBatch) settings.slurm = value == "slurm";

@@ -23,7 +23,7 @@ struct StdioIdentity {
 struct Settings {
   Standing standing = Standing::inert;
   bool slurm = false;                  // STASIS_BATCH=slurm
-  FixedString<16> computation;
+  FixedString<48> computation;
   FixedString<255> run_directory;
   FixedString<255> log;
   FixedString<63> fault;

@@ -1,6 +1,6 @@
-// See checkpoint.hpp.
+// See node_checkpoint.hpp.
 // World: programs.
-#include "coordinator/checkpoint.hpp"
+#include "coordinator/node_checkpoint.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,11 +17,6 @@
 namespace stasis::coordinator {
 namespace {
 
-// How long the program may be brought to a stop, and how long a member may then take to say what it has. Writing may take as long as
-// it likes while images grow: a disk may be slow, a member that writes nothing for this long is hung.
-constexpr std::chrono::seconds kQuiesceLimit{10};
-constexpr std::chrono::seconds kElectLimit{30};
-constexpr std::chrono::seconds kWriteLimit{60};
 constexpr std::chrono::milliseconds kLookAgain{2};  // an exec and a start-up are no events that could be waited for
 
 std::uint64_t monotonic_ns() {
@@ -41,29 +36,39 @@ bool is_launcher(const Process& process) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(const Order& order, const MemberTable& table, const std::string& computation, const std::vector<std::int32_t>& roots)
-    : order_(order), table_(table), computation_(computation), roots_(roots), deadline_(Clock::now() + kQuiesceLimit), next_step_(Clock::now()) {}
+NodeCheckpoint::NodeCheckpoint(const Wish& wish, const MemberTable& table, const std::string& computation, const std::vector<std::int32_t>& roots)
+    : wish_(wish), table_(table), computation_(computation), roots_(roots), next_step_(Clock::now()) {
+  enter(NodePhase::quiesce);
+}
 
-std::string Checkpoint::name_of(const Member& member) const {
+std::string NodeCheckpoint::name_of(const Member& member) const {
   return "process " + std::to_string(member.process.pid) + " " + member.process.name;
 }
 
-bool Checkpoint::all_are(Progress progress) const {
+bool NodeCheckpoint::all_are(Progress progress) const {
   return std::all_of(members_.begin(), members_.end(), [&](const auto& entry) { return entry.second.progress >= progress; });
 }
 
-void Checkpoint::step() {
+const NodePhaseRow& NodeCheckpoint::row() const {
+  return *std::find_if(std::begin(kNodePhases), std::end(kNodePhases), [this](const NodePhaseRow& one) { return one.phase == phase_; });
+}
+
+void NodeCheckpoint::enter(NodePhase phase) {
+  phase_ = phase;
+  const std::chrono::seconds limit = row().limit;
+  deadline_ = limit.count() == 0 ? Clock::time_point::max() : Clock::now() + limit;
+  if (phase != NodePhase::quiesce) next_step_ = deadline_;
+}
+
+void NodeCheckpoint::step() {
   if (is_over()) return;
-  if (phase_ == Phase::quiesce) quiesce_round();
+  if (phase_ == NodePhase::quiesce) quiesce_round();
   if (is_over() || Clock::now() < deadline_) return;
-  if (phase_ == Phase::write && images_grow()) {
-    deadline_ = next_step_ = Clock::now() + kWriteLimit;
-    return;
-  }
+  if (phase_ == NodePhase::write && images_grow()) return enter(NodePhase::write);
   abandon(late());
 }
 
-bool Checkpoint::images_grow() {
+bool NodeCheckpoint::images_grow() {
   std::uint64_t bytes = 0;
   for (const auto& [pid, member] : members_) {
     struct stat status{};
@@ -72,7 +77,7 @@ bool Checkpoint::images_grow() {
   return bytes > std::exchange(blocks_seen_, bytes);
 }
 
-void Checkpoint::call_new_members(const Census& census) {
+void NodeCheckpoint::call_new_members(const Census& census) {
   for (const auto& [pid, process] : census.members) {
     if (members_.contains(pid)) continue;
     Member member;
@@ -83,8 +88,8 @@ void Checkpoint::call_new_members(const Census& census) {
 }
 
 // Until everybody whom a look shows stands still; a process that was forked meanwhile is found by the next look.
-void Checkpoint::quiesce_round() {
-  if (Clock::now() < next_step_ && !all_are(Progress::quiesced)) return;
+void NodeCheckpoint::quiesce_round() {
+  if (Clock::now() < next_step_ && !all_are(row().awaited)) return;
   const Census census = take_census(table_, computation_, roots_);
   for (const Process& process : census.dormant) {
     if (!is_launcher(process)) continue;
@@ -96,23 +101,23 @@ void Checkpoint::quiesce_round() {
   waited_for_ = census.pending;
   waited_for_.insert(waited_for_.end(), census.dormant.begin(), census.dormant.end());
   if (members_.empty() && waited_for_.empty()) return abandon(error(ErrorCode::member_lost, "no process of the computation is left"));
-  if (members_.size() == known && waited_for_.empty() && !members_.empty() && all_are(Progress::quiesced)) return begin_election();
+  if (members_.size() == known && waited_for_.empty() && !members_.empty() && all_are(row().awaited)) return enter(row().next);
   next_step_ = Clock::now() + kLookAgain;
 }
 
-bool Checkpoint::take_hello(Connection& connection) {
+bool NodeCheckpoint::take_hello(Connection& connection) {
   const auto found = members_.find(connection.pid());
-  if (phase_ != Phase::quiesce || found == members_.end() || found->second.connection != nullptr) return false;
+  if (phase_ != NodePhase::quiesce || found == members_.end() || found->second.connection != nullptr) return false;
   Member& member = found->second;
   member.connection = &connection;
   member.progress = Progress::begun;
   member.image.pid = connection.pid();
   member.image.program = member.process.name;
-  member.image.path = order_.image_directory + "/" + std::to_string(connection.pid()) + store_layout::kImageSuffix;
+  member.image.path = wish_.image_directory + "/" + std::to_string(connection.pid()) + store_layout::kImageSuffix;
   proto::Begin begin;
-  begin.generation = order_.generation;
+  begin.generation = wish_.generation;
   begin.image_path = member.image.path;
-  begin.exit_after = order_.exit_after;
+  begin.exit_after = wish_.exit_after;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
   begin.quiesce_ms = static_cast<std::uint32_t>(std::max<long long>(left, 100));
   begin.leader_slept_ns = member.leader_slept_ns;
@@ -121,7 +126,7 @@ bool Checkpoint::take_hello(Connection& connection) {
   return true;
 }
 
-void Checkpoint::take(Connection& connection, const Frame& frame) {
+void NodeCheckpoint::take(Connection& connection, const Frame& frame) {
   const auto found = members_.find(connection.pid());
   if (is_over() || found == members_.end() || found->second.connection != &connection) return;
   Member& member = found->second;
@@ -135,18 +140,18 @@ void Checkpoint::take(Connection& connection, const Frame& frame) {
     member.stopped_ns = frame.as<proto::Quiesced>().stopped_ns;
     member.progress = Progress::quiesced;
     next_step_ = Clock::now();
-  } else if (frame.type == proto::MessageType::inventory && member.progress == Progress::quiesced && phase_ == Phase::elect) {
+  } else if (frame.type == proto::MessageType::inventory && member.progress == Progress::quiesced && phase_ == NodePhase::elect) {
     frame.as<proto::Inventory>().entries.for_each([&](const proto::SharedEntry& entry) { member.inventory.push_back(entry); });
     member.progress = Progress::inventoried;
-    if (all_are(Progress::inventoried)) answer_election();
+    if (all_are(row().awaited)) answer_election();
   } else if (frame.type == proto::MessageType::written && member.progress == Progress::elected) {
     const auto written = frame.as<proto::Written>();
     member.image.bytes = written.bytes;
     member.image.digest = written.digest;
     member.progress = Progress::written;
-    if (all_are(Progress::written)) {
+    if (all_are(row().awaited)) {
       written_ns_ = monotonic_ns();
-      phase_ = Phase::written;
+      enter(row().next);
     }
   } else if (frame.type != proto::MessageType::resumed) {
     abandon(error(ErrorCode::protocol, name_of(member)).with("an unexpected message"));
@@ -154,7 +159,7 @@ void Checkpoint::take(Connection& connection, const Frame& frame) {
   step();
 }
 
-void Checkpoint::lose(Connection& connection) {
+void NodeCheckpoint::lose(Connection& connection) {
   const auto found = members_.find(connection.pid());
   if (found == members_.end() || found->second.connection != &connection) return;
   found->second.connection = nullptr;
@@ -167,20 +172,18 @@ void Checkpoint::lose(Connection& connection) {
   abandon(error(ErrorCode::member_lost, name_of(found->second)));
 }
 
-void Checkpoint::begin_election() {
-  phase_ = Phase::elect;
-  deadline_ = Clock::now() + kElectLimit;
-  next_step_ = deadline_;
+void NodeCheckpoint::record() {
+  if (phase_ != NodePhase::stopped) return;
+  enter(row().next);
   for (auto& [pid, member] : members_) member.connection->send(proto::Elect{});
 }
 
-void Checkpoint::answer_election() {
+void NodeCheckpoint::answer_election() {
   std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories;
   for (const auto& [pid, member] : members_) inventories.emplace(pid, member.inventory);
   const auto answers = elect(inventories);
   if (!answers) return abandon(answers.error());
-  phase_ = Phase::write;
-  deadline_ = next_step_ = Clock::now() + kWriteLimit;
+  enter(row().next);
   for (auto& [pid, member] : members_) {
     const std::vector<proto::ElectedEntry>& entries = (*answers).at(pid);
     member.progress = Progress::elected;
@@ -188,52 +191,44 @@ void Checkpoint::answer_election() {
   }
 }
 
-Error Checkpoint::late() const {
+Error NodeCheckpoint::late() const {
   for (const Process& process : waited_for_) {
     if (process.state == MemberState::dormant) return error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " takes no part and does not end");
     return error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " has not loaded the library (statically linked or set-user-id?)");
   }
   for (const auto& [pid, member] : members_) {
-    if (phase_ == Phase::quiesce && member.progress < Progress::quiesced) return error(ErrorCode::hung, name_of(member)).with("it did not stop");
-    if (phase_ == Phase::elect && member.progress < Progress::inventoried) return error(ErrorCode::hung, name_of(member)).with("it did not say what it shares");
-    if (phase_ == Phase::write && member.progress < Progress::written) return error(ErrorCode::hung, name_of(member)).with("its image does not grow");
+    if (member.progress < row().awaited) return error(ErrorCode::hung, name_of(member)).with(row().undone);
   }
   return error(ErrorCode::hung, "new processes come too fast");
 }
 
-void Checkpoint::abandon(const Error& failure) {
+void NodeCheckpoint::abandon(const Error& failure) {
   if (is_over()) return;
   failure_ = failure;
-  phase_ = Phase::abandoned;
+  phase_ = NodePhase::abandoned;
   for (auto& [pid, member] : members_) {
     if (member.connection != nullptr) member.connection->send(proto::Abandon{});
   }
 }
 
-void Checkpoint::resume() {
+void NodeCheckpoint::resume() {
   for (auto& [pid, member] : members_) {
     if (member.connection != nullptr) member.connection->send(proto::Resume{});
   }
 }
 
-store::Manifest Checkpoint::manifest(std::int32_t root) const {
-  store::Manifest manifest;
-  manifest.generation = order_.generation;
-  manifest.root = root;
-  manifest.reason = order_.reason;
-  std::uint64_t first = written_ns_;
-  for (const auto& [pid, member] : members_) {
-    manifest.images.push_back(member.image);
-    if (member.stopped_ns != 0) first = std::min(first, member.stopped_ns);
-  }
-  manifest.stopped_us = (written_ns_ - first) / 1000;
-  return manifest;
+std::vector<store::ManifestImage> NodeCheckpoint::images() const {
+  std::vector<store::ManifestImage> images;
+  for (const auto& [pid, member] : members_) images.push_back(member.image);
+  return images;
 }
 
-std::vector<std::int32_t> Checkpoint::pids() const {
-  std::vector<std::int32_t> pids;
-  for (const auto& [pid, member] : members_) pids.push_back(pid);
-  return pids;
+std::uint64_t NodeCheckpoint::stopped_us() const {
+  std::uint64_t first = written_ns_;
+  for (const auto& [pid, member] : members_) {
+    if (member.stopped_ns != 0) first = std::min(first, member.stopped_ns);
+  }
+  return (written_ns_ - first) / 1000;
 }
 
 }  // namespace stasis::coordinator

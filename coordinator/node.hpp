@@ -1,0 +1,104 @@
+// The node coordinator: the processes of the computation on this node, and all that is done with them.
+//
+// It owns the run directory, listens for members and for programs that ask for something, stops, records and ends the processes as the root
+// orders, and reports. On the root's own node it lives in the root's process (root.cpp), on others in one of its own (remote_root.cpp): the
+// code is the same.
+// World: programs. One thread, the loop's.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinator/event_loop.hpp"
+#include "coordinator/node_checkpoint.hpp"
+#include "coordinator/node_link.hpp"
+#include "coordinator/run_directory.hpp"
+
+namespace stasis::coordinator {
+
+// Who a node coordinator reports to. Calls come from within order(), advance() and the loop's handlers.
+class NodeOwner {
+ public:
+  virtual ~NodeOwner() = default;
+  virtual void reported(const Report& report) = 0;
+  // A program of ours asked for something that is not the node's to answer. The key has been checked.
+  virtual void requested(Connection& connection, const proto::Request& request) = 0;
+  // The connection of somebody who may have asked is about to be destroyed.
+  virtual void gone(Connection& connection) = 0;
+};
+
+// The one answer to a Request.
+void reply(Connection& connection, const Error& failure, const std::string& text, const std::string& json = "{}");
+
+class Node {
+ public:
+  struct Settings {
+    std::string store;             // directory
+    std::string computation;
+    std::string part;              // directory of this node's images in a generation
+    std::string key;
+    std::uint64_t restored = 0;    // generation that is being brought back, 0 for a new program
+    std::uint64_t expect = 0;      // how many processes that has here
+  };
+  Node(EventLoop& loop, NodeOwner& owner) : loop_(loop), owner_(owner) {}
+  ~Node();
+
+  // Makes the run directory and listens.
+  Status open(const Settings& settings);
+  const RunDirectory& run_directory() const { return run_; }
+  // A first process has been registered, or all processes of a restart run.
+  bool is_started() const { return started_; }
+  Census census() const;
+
+  void order(const Order& order);
+  // To be called after each round of the loop.
+  void advance();
+  Clock::time_point next_step() const;
+
+ private:
+  struct Undecided {  // a member that said Hello without having been called
+    Connection* connection = nullptr;
+    Clock::time_point limit;
+  };
+
+  void accept_all();
+  void read_from(Connection* connection);
+  void drop(Connection* connection);
+  void handle(Connection& connection, const Frame& frame);
+  void handle_hello(Connection& connection, const Frame& frame);
+  void handle_restored(Connection& connection);
+  void handle_notice(Connection& connection, const Frame& frame);
+  void handle_request(Connection& connection, const Frame& frame);
+  void register_root(Connection& connection, std::int32_t pid);
+  void decide_late_hellos();
+  void quiesce(const Order& order);
+  void report_progress();
+  void sync_images();
+  void resume();
+  void end();
+  void kill_all();
+  void watch_next();
+  void watch(std::int32_t pid);
+  void report(ReportKind kind);
+  void fail(const Error& failure);
+  std::vector<std::int32_t> roots() const;
+
+  EventLoop& loop_;
+  NodeOwner& owner_;
+  Settings settings_;
+  RunDirectory run_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::optional<NodeCheckpoint> current_;
+  NodePhase reported_ = NodePhase::quiesce;    // of the current checkpoint: what the root has been told
+  std::vector<store::ManifestImage> images_;   // of the last checkpoint, to be made durable
+  std::uint64_t generation_ = 0;               // of the last order of a checkpoint
+  std::vector<Undecided> undecided_;
+  std::vector<Connection*> restored_;          // members that wait for everybody's return
+  std::int32_t root_ = 0;
+  int watched_fd_ = -1;                        // pidfd of a process that lives; when it ends, we look who is left
+  std::int32_t watched_pid_ = 0;
+  bool started_ = false;
+};
+
+}  // namespace stasis::coordinator

@@ -1,0 +1,47 @@
+// What the root says to a node coordinator and hears from it: orders and reports.
+//
+// The root's own node gets its orders by a call; the others over TCP (remote_node.hpp, remote_root.hpp). Neither the root's phases nor a
+// node's work know the difference.
+// World: programs.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/proto/messages.hpp"
+#include "core/store/manifest.hpp"
+
+namespace stasis::coordinator {
+
+using OrderKind = proto::NodeOrderKind;
+using ReportKind = proto::NodeReportKind;
+
+struct Order {
+  OrderKind kind{};
+  std::uint64_t generation = 0;
+  bool exit_after = false;
+  int signal = 0;
+};
+
+struct Report {
+  ReportKind kind{};
+  std::uint64_t generation = 0;
+  Error failure;                             // failed
+  int signal = 0;                            // notice
+  std::int32_t root = 0;                     // recorded
+  std::uint64_t stopped_us = 0;              // recorded
+  std::vector<store::ManifestImage> images;  // recorded
+};
+
+// The root's end of the way to one node coordinator.
+class NodeLink {
+ public:
+  virtual ~NodeLink() = default;
+  // Never blocks for the node's work. What cannot be sent shows as the loss of the link.
+  virtual void order(const Order& order) = 0;
+  // For people: "node n2" or "node n2, part 5f3a9c01.0".
+  virtual std::string name() const = 0;
+};
+
+}  // namespace stasis::coordinator
