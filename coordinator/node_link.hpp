@@ -40,6 +40,8 @@ class NodeLink {
   virtual ~NodeLink() = default;
   // Never blocks for the node's work. What cannot be sent shows as the loss of the link.
   virtual void order(const Order& order) = 0;
+  // What the manifest says of the node's part; its first process is only known when it has recorded.
+  virtual store::ManifestPart shape() const = 0;
   // For people: "node n2" or "node n2, part 5f3a9c01.0".
   virtual std::string name() const = 0;
 };

@@ -21,11 +21,11 @@ constexpr std::size_t kMostNewcomers = 256;  // who has not proved anything cost
 }  // namespace
 
 RemoteNode::RemoteNode(std::unique_ptr<Connection> connection, const proto::NodeHello& hello)
-    : connection_(std::move(connection)), part_(hello.part), host_(hello.host), launch_(hello.launch), parts_(hello.parts), restored_(hello.restored) {}
+    : connection_(std::move(connection)), shape_{std::string(hello.part), std::string(hello.host), std::string(hello.launch), hello.parts, 0}, restored_(hello.restored) {}
 
 void RemoteNode::order(const Order& order) { send_order(*connection_, order); }
 
-std::string RemoteNode::name() const { return "node " + host_ + ", part " + part_; }
+std::string RemoteNode::name() const { return "node " + shape_.host + ", part " + shape_.name; }
 
 NodeListener::~NodeListener() {
   for (const Newcomer& newcomer : newcomers_) loop_.forget(newcomer.connection->fd());

@@ -20,17 +20,13 @@ class RemoteNode final : public NodeLink {
   RemoteNode(std::unique_ptr<Connection> connection, const proto::NodeHello& hello);
   void order(const Order& order) override;
   std::string name() const override;
-  const std::string& part() const { return part_; }
-  const std::string& host() const { return host_; }
-  const std::string& launch() const { return launch_; }
-  std::uint32_t parts() const { return parts_; }
+  store::ManifestPart shape() const override { return shape_; }
   std::uint64_t restored() const { return restored_; }
   Connection& connection() { return *connection_; }
 
  private:
   std::unique_ptr<Connection> connection_;
-  std::string part_, host_, launch_;
-  std::uint32_t parts_ = 1;
+  store::ManifestPart shape_;
   std::uint64_t restored_ = 0;
 };
 

@@ -185,7 +185,7 @@ std::string Root::status_json() const {
   nlohmann::ordered_json members = nlohmann::ordered_json::array(), nodes = nlohmann::ordered_json::array();
   for (const auto& [pid, process] : census.members) members.push_back({{"pid", pid}, {"parent", process.parent}, {"program", process.name}});
   nodes.push_back({{"part", store_layout::kRootPart}, {"host", host_name()}});
-  for (const RemoteNode* node : others_) nodes.push_back({{"part", node->part()}, {"host", node->host()}, {"launch", node->launch()}});
+  for (const RemoteNode* node : others_) nodes.push_back({{"part", node->shape().name}, {"host", node->shape().host}, {"launch", node->shape().launch}});
   return nlohmann::ordered_json{{"computation", store_.computation()},
                                 {"store", store_.directory()},
                                 {"state", current_ ? "checkpoint" : "running"},

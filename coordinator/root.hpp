@@ -15,6 +15,7 @@
 #include "coordinator/remote_node.hpp"
 #include "coordinator/root_checkpoint.hpp"
 #include "coordinator/store.hpp"
+#include "core/environment.hpp"
 
 namespace stasis::coordinator {
 
@@ -47,6 +48,7 @@ class Root final : public NodeOwner, public NodeAudience {
    public:
     explicit OwnNode(Node& node) : node_(node) {}
     void order(const Order& order) override { node_.order(order); }
+    store::ManifestPart shape() const override { return {store_layout::kRootPart, host_name(), "", 1, 0}; }
     std::string name() const override { return "node " + host_name(); }
 
    private:

@@ -84,6 +84,9 @@ store::Manifest RootCheckpoint::manifest() const {
   manifest.reason = wish_.reason;
   for (const Part& part : parts_) {
     if (part.node == parts_.front().node) manifest.root = part.recorded.root;
+    store::ManifestPart shape = part.node->shape();
+    shape.root = part.recorded.root;
+    manifest.parts.push_back(shape);
     manifest.stopped_us = std::max(manifest.stopped_us, part.recorded.stopped_us);
     manifest.images.insert(manifest.images.end(), part.recorded.images.begin(), part.recorded.images.end());
   }

@@ -10,6 +10,7 @@ class RecordingNode final : public NodeLink {
  public:
   explicit RecordingNode(std::string name) : name_(std::move(name)) {}
   void order(const Order& order) override { orders.push_back(order.kind); }
+  store::ManifestPart shape() const override { return {name_, "host", "", 1, 0}; }
   std::string name() const override { return name_; }
   std::vector<OrderKind> orders;
 
@@ -54,6 +55,8 @@ TEST_F(RootCheckpointTest, EveryPhaseIsABarrier) {
   EXPECT_EQ(manifest.images.size(), 2u);
   EXPECT_EQ(manifest.root, 42) << "the first process is that of the root's own node";
   EXPECT_EQ(manifest.stopped_us, 200u);
+  ASSERT_NE(manifest.part("node b"), nullptr);
+  EXPECT_EQ(manifest.part("node b")->root, 43);
 }
 
 TEST_F(RootCheckpointTest, WhatShallEndDoesNotRunOn) {

@@ -38,8 +38,11 @@ Manifest decode(const Json& document, const std::string& directory) {
   manifest.stopped_us = document.at("stopped_us");
   for (const Json& image : document.at("images")) {
     manifest.images.push_back({image.at("pid"), image.at("program"), directory + "/" + image.at("path").get<std::string>(), image.at("bytes"),
-                               std::stoull(image.at("digest").get<std::string>(), nullptr, 16)});
+                               std::stoull(image.at("digest").get<std::string>(), nullptr, 16), image.value("launch", "")});
   }
+  if (!document.contains("parts")) return manifest;  // written before there could be more than one
+  for (const Json& part : document.at("parts"))
+    manifest.parts.push_back({part.at("name"), part.at("host"), part.at("launch"), part.at("parts"), part.at("root")});
   return manifest;
 }
 
@@ -49,6 +52,12 @@ std::uint64_t Manifest::bytes() const {
   std::uint64_t sum = 0;
   for (const ManifestImage& image : images) sum += image.bytes;
   return sum;
+}
+
+const ManifestPart* Manifest::part(std::string_view name) const {
+  for (const ManifestPart& part : parts)
+    if (part.name == name) return &part;
+  return nullptr;
 }
 
 std::string generation_directory(const std::string& store, std::uint64_t number) {
@@ -65,7 +74,11 @@ std::string encode(const Manifest& manifest, const std::string& directory) {
                       {"path", image.path.substr(directory.size() + 1)},
                       {"bytes", image.bytes},
                       {"digest", hex(image.digest)}});
+    if (!image.launch.empty()) images.back()["launch"] = image.launch;
   }
+  Json parts = Json::array();
+  for (const ManifestPart& part : manifest.parts)
+    parts.push_back({{"name", part.name}, {"host", part.host}, {"launch", part.launch}, {"parts", part.parts}, {"root", part.root}});
   Json document{{"format", kFormat},
                 {"computation", manifest.computation},
                 {"generation", manifest.generation},
@@ -75,6 +88,7 @@ std::string encode(const Manifest& manifest, const std::string& directory) {
                 {"root", manifest.root},
                 {"stopped_us", manifest.stopped_us},
                 {"bytes", manifest.bytes()},
+                {"parts", parts},
                 {"images", images}};
   document["digest"] = digest_of(document);
   return text_of(document, 2) + "\n";

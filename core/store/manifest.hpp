@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -19,6 +20,16 @@ struct ManifestImage {
   std::string path;          // absolute; in the file relative to the generation's directory
   std::uint64_t bytes = 0;
   std::uint64_t digest = 0;  // of the image's section table
+  std::string launch;        // of a launch proxy that waits for its launch: the launch's id
+};
+
+// One part of the computation: what one node coordinator led. Its images are in the directory of its name.
+struct ManifestPart {
+  std::string name;          // "main" for that of the root coordinator's node
+  std::string host;
+  std::string launch;        // id of the launch that it belongs to, empty for main
+  std::uint32_t parts = 1;   // of that launch
+  std::int32_t root = 0;     // pid of its first process, 0 if that has ended
 };
 
 struct Manifest {
@@ -29,8 +40,11 @@ struct Manifest {
   std::string host;              // node that committed it
   std::int32_t root = 0;         // pid of the first process, 0 if it has ended
   std::uint64_t stopped_us = 0;  // how long the program stood still; until the images were written if it was then ended
+  std::vector<ManifestPart> parts;  // main first
   std::vector<ManifestImage> images;
 
+  // Null if there is none of that name.
+  const ManifestPart* part(std::string_view name) const;
   std::uint64_t bytes() const;   // of all images
 };
 
