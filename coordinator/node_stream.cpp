@@ -29,7 +29,7 @@ bool send_order(Connection& connection, const Order& order) {
 
 bool send_report(Connection& connection, const Report& report) {
   std::vector<proto::NodeImage> images;
-  for (const store::ManifestImage& image : report.images) images.push_back({image.pid, image.program, image.path, image.bytes, image.digest});
+  for (const store::ManifestImage& image : report.images) images.push_back({image.pid, image.program, image.path, image.bytes, image.digest, image.launch});
   proto::NodeReport message;
   message.kind = report.kind;
   message.generation = report.generation;
@@ -59,7 +59,7 @@ Report to_report(const Frame& frame) {
   report.root = message.root;
   report.stopped_us = message.stopped_us;
   message.images.for_each([&](const proto::NodeImage& image) {
-    report.images.push_back({image.pid, std::string(image.program), std::string(image.path), image.bytes, image.digest});
+    report.images.push_back({image.pid, std::string(image.program), std::string(image.path), image.bytes, image.digest, std::string(image.launch)});
   });
   return report;
 }

@@ -28,7 +28,7 @@ class RootCheckpointTest : public testing::Test {
     if (kind == ReportKind::recorded) {
       report.root = &node == &first_ ? 42 : 43;
       report.stopped_us = &node == &first_ ? 100 : 200;
-      report.images.push_back({report.root, "/bin/program", "/store/generations/000007/x/1.image", 10, 1});
+      report.images.push_back({report.root, "/bin/program", "/store/generations/000007/x/1.image", 10, 1, ""});
     }
     checkpoint.take(node, report);
   }

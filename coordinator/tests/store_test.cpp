@@ -36,7 +36,7 @@ class StoreTest : public testing::Test {
     manifest.generation = generation;
     manifest.root = 42;
     manifest.reason = "command";
-    manifest.images.push_back({42, "/bin/program", images + "/42.image", 5, 0xabcdef});
+    manifest.images.push_back({42, "/bin/program", images + "/42.image", 5, 0xabcdef, ""});
     std::ofstream(manifest.images.front().path) << "image";
     ASSERT_TRUE(store.commit(manifest).ok());
   }
@@ -99,7 +99,7 @@ TEST_F(StoreTest, WhatIsNotThereCannotBeMadeDurable) {
   const auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
   ASSERT_TRUE((*store).begin_generation(1).ok());
-  EXPECT_FALSE(sync_part({{42, "/bin/program", store::generation_directory(directory_, 1) + "/main/42.image", 5, 1}}).ok());
+  EXPECT_FALSE(sync_part({{42, "/bin/program", store::generation_directory(directory_, 1) + "/main/42.image", 5, 1, ""}}).ok());
 }
 
 TEST_F(StoreTest, NodesFindTheRootByTheStore) {

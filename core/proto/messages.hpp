@@ -380,6 +380,7 @@ struct NodeImage {
   std::string_view path;        // absolute
   std::uint64_t bytes = 0;
   std::uint64_t digest = 0;
+  std::string_view launch;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("pid", self.pid);
@@ -387,6 +388,7 @@ struct NodeImage {
     archive("path", self.path);
     archive("bytes", self.bytes);
     archive("digest", self.digest);
+    archive("launch", self.launch);
   }
 };
 

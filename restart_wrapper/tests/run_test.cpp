@@ -70,7 +70,7 @@ class RunTest : public testing::Test {
     store::Manifest manifest;
     manifest.generation = number;
     manifest.root = 4321;
-    manifest.images.push_back({4321, "program", path, image.footer().file_length, image.footer().table_digest});
+    manifest.images.push_back({4321, "program", path, image.footer().file_length, image.footer().table_digest, ""});
     std::ofstream(place + "/manifest") << store::encode(manifest, place);
     return path;
   }
