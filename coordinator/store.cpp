@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "coordinator/log.hpp"
+#include "coordinator/written_files.hpp"
 #include "core/environment.hpp"
 
 namespace stasis::coordinator {
@@ -175,7 +176,10 @@ Status Store::begin_generation(std::uint64_t generation) const {
 }
 
 Status sync_part(const std::vector<store::ManifestImage>& images) {
-  for (const store::ManifestImage& image : images) STASIS_TRY(sync_path(image.path, O_RDONLY));
+  std::vector<std::string> paths;
+  for (const store::ManifestImage& image : images) paths.push_back(image.path);
+  STASIS_TRY(sync_written_files(paths));
+  for (const std::string& path : paths) STASIS_TRY(sync_path(path, O_RDONLY));
   if (images.empty()) return {};
   return sync_path(files::path(images.front().path).parent_path().string(), O_RDONLY | O_DIRECTORY);
 }

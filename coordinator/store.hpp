@@ -52,7 +52,7 @@ struct RootAddress {
 // Errors: no_store, no_coordinator.
 Result<RootAddress> read_root_address(const std::string& store);
 
-// Makes the images of one node durable, and their directory. Blocks while data goes to disk.
+// Makes the images of one node durable, their directory, and the program's own files that they name (written_files.hpp). Blocks while data goes to disk.
 Status sync_part(const std::vector<store::ManifestImage>& images);
 
 // This node's name.

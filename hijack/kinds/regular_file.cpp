@@ -1,7 +1,8 @@
 // Regular files.
 //
-// A file with a name stays where it is. If it is open for writing, its bytes are made durable, so that a power loss cannot make it shorter than
-// the length that is recorded. A file without a name is kept whole, one whose other name cannot be known is refused; of a small file that is only read a copy is kept, should it go.
+// A file with a name stays where it is. If it is open for writing its bytes must be durable when the generation is committed, so that a loss of power
+// cannot make it shorter than the length that is recorded: the coordinator sees to it while the program runs (coordinator/written_files.hpp). Only
+// what nobody can open by its name is synced here, where everybody waits. A file without a name is kept whole, one whose other name cannot be known is refused; of a small file that is only read a copy is kept, should it go.
 // World: hijack, leader.
 #include "hijack/kinds/kind.hpp"
 
@@ -25,6 +26,8 @@ Status record(Description& description, Sink& sink) noexcept {
   if (record.deleted) return record_content(description.fd, record.size, record.content, sink);
   if (kernels) return {};
   if (written) {
+    const auto may = [&](long access) { return sys::call(SYS_faccessat, AT_FDCWD, record.path.data(), access) == 0; };
+    if (may(R_OK) || may(W_OK)) return {};
     const long result = sys::call(SYS_fdatasync, description.fd);
     if (result < 0 && result != -EINVAL) return system_error(FixedString<320>("fdatasync ").append(record.path), result);
     return {};
