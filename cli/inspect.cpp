@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -59,11 +60,13 @@ std::string protection(std::uint32_t bits) {
 
 Json process_of(const image::Image& image) {
   const image::ProcessRecord& process = image.process();
+  const bool main_lives = std::any_of(image.threads().begin(), image.threads().end(), [&](const image::ThreadRecord& thread) { return thread.tid == process.pid; });
   return {{"pid", process.pid},          {"parent", process.parent},
           {"group", process.group},      {"session", process.session},
           {"user", process.user},        {"program", readable(process.program)},
           {"command", readable(process.command)}, {"directory", readable(process.directory)},
           {"host", readable(process.host)},       {"kernel", readable(process.kernel)},
+          {"main_thread_ended", !main_lives},
           {"checkpoint_time_ns", process.checkpoint_realtime_ns}};
 }
 

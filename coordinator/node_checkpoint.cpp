@@ -82,8 +82,8 @@ void NodeCheckpoint::call_new_members(const Census& census) {
     if (members_.contains(pid)) continue;
     Member member;
     member.process = process;
-    member.leader_slept_ns = main_thread_slept_ns(pid);
-    if (send_stop_signal(pid)) members_.emplace(pid, std::move(member));
+    member.leader_slept_ns = slept_ns(process);
+    if (send_stop_signal(process)) members_.emplace(pid, std::move(member));
   }
 }
 
@@ -120,6 +120,7 @@ bool NodeCheckpoint::take_hello(Connection& connection) {
   begin.exit_after = wish_.exit_after;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
   begin.quiesce_ms = static_cast<std::uint32_t>(std::max<long long>(left, 100));
+  begin.called_thread = member.process.thread;
   begin.leader_slept_ns = member.leader_slept_ns;
   if (const char* stdio = std::getenv(environment::kStdio)) begin.stdio = stdio;  // set by stasis restart only
   connection.send(begin);

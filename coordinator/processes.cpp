@@ -20,8 +20,9 @@
 namespace stasis::coordinator {
 namespace {
 
-std::string read_proc(std::int32_t pid, const char* name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+// `thread` is the pid itself or task/TID.
+std::string read_proc(const std::string& thread, const char* name) {
+  const std::string path = "/proc/" + thread + "/" + name;
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   std::string text;
   if (fd < 0) return text;
@@ -31,9 +32,12 @@ std::string read_proc(std::int32_t pid, const char* name) {
   return text;
 }
 
+// Below /proc: where a living thread of the process shows what the whole process has.
+std::string place_of(std::int32_t pid, std::int32_t thread) { return std::to_string(pid) + (thread == pid ? "" : "/task/" + std::to_string(thread)); }
+
 // Fields 3, 4, 20 and 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything, so the last parenthesis counts.
 bool read_stat(std::int32_t pid, Process& process, char& state, int& threads) {
-  const std::string text = read_proc(pid, "stat");
+  const std::string text = read_proc(std::to_string(pid), "stat");
   const std::size_t close = text.rfind(')');
   if (close == std::string::npos) return false;
   unsigned long long ticks = 0;
@@ -48,19 +52,33 @@ bool read_stat(std::int32_t pid, Process& process, char& state, int& threads) {
 
 void read_name(Process& process) {
   char path[4096];
-  const ssize_t length = ::readlink(("/proc/" + std::to_string(process.pid) + "/exe").c_str(), path, sizeof path);
+  const ssize_t length = ::readlink(("/proc/" + place_of(process.pid, process.thread) + "/exe").c_str(), path, sizeof path);
   if (length > 0) process.name.assign(path, static_cast<std::size_t>(length));
 }
 
-bool carries(std::int32_t pid, const std::string& computation) {
+bool carries(const Process& process, const std::string& computation) {
   const std::string wanted = std::string(environment::kComputation) + "=" + computation;
-  const std::string text = read_proc(pid, "environ");
+  const std::string text = read_proc(place_of(process.pid, process.thread), "environ");
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = std::min(text.find('\0', start), text.size());
     if (std::string_view(text).substr(start, end - start) == wanted) return true;
     start = end + 1;
   }
   return false;
+}
+
+// A field from the third on of a thread's stat (proc(5)); empty if it cannot be read.
+std::string stat_field(const std::string& thread, int number) {
+  const std::string text = read_proc(thread, "stat");
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string field;
+  for (int i = 3; i <= number; ++i) fields >> field;
+  return fields ? field : std::string();
+}
+
+bool has_ended(const std::string& thread) {
+  const std::string state = stat_field(thread, 3);
+  return state.empty() || state == "Z" || state == "X";
 }
 
 // Adds the process if it lives; zombies belong to their parents' images.
@@ -70,6 +88,7 @@ void add_living(std::map<std::int32_t, Process>& all, std::int32_t pid, const Me
   int threads = 0;
   if (!read_stat(pid, process, state, threads) || state == 'X') return;
   if (state == 'Z' && threads <= 1) return;  // with more, only the main thread has ended
+  process.thread = state == 'Z' ? living_thread(pid) : pid;
   process.state = table.read(process.pid, process.started_us);
   all.emplace(process.pid, process);
 }
@@ -98,7 +117,7 @@ void add_foreign_children(std::map<std::int32_t, Process>& all, std::int32_t par
   if (directory == nullptr) return;
   while (const dirent* entry = ::readdir(directory)) {
     if (entry->d_name[0] == '.') continue;
-    std::istringstream children(read_proc(parent, ("task/" + std::string(entry->d_name) + "/children").c_str()));
+    std::istringstream children(read_proc(std::to_string(parent) + "/task/" + entry->d_name, "children"));
     for (std::int32_t child = 0; children >> child;) {
       if (child != ::getpid() && !all.contains(child)) add_living(all, child, table);
     }
@@ -106,23 +125,14 @@ void add_foreign_children(std::map<std::int32_t, Process>& all, std::int32_t par
   ::closedir(directory);
 }
 
-// se.exec_start of /proc/PID/sched: milliseconds with six decimals of the scheduler's clock (kernel/sched/debug.c); 0 if it is not there.
-std::uint64_t last_ran_ns(std::int32_t pid) {
-  const std::string schedule = read_proc(pid, "sched");
+// se.exec_start of a thread's sched: milliseconds with six decimals of the scheduler's clock (kernel/sched/debug.c); 0 if it is not there.
+std::uint64_t last_ran_ns(const std::string& thread) {
+  const std::string schedule = read_proc(thread, "sched");
   const std::size_t at = schedule.find("se.exec_start");
   const std::size_t colon = at == std::string::npos ? at : schedule.find(':', at);
   unsigned long long whole = 0, fraction = 0;
   if (colon == std::string::npos || std::sscanf(schedule.c_str() + colon + 1, " %llu.%6llu", &whole, &fraction) != 2) return 0;
   return whole * 1'000'000 + fraction;
-}
-
-// Where its main thread ran last: field 39 of /proc/PID/stat (proc(5)); -1 if that cannot be read.
-int last_processor(std::int32_t pid) {
-  const std::string text = read_proc(pid, "stat");
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string field;
-  for (int i = 3; i <= 39; ++i) fields >> field;
-  return fields && !field.empty() ? std::atoi(field.c_str()) : -1;
 }
 
 }  // namespace
@@ -143,7 +153,7 @@ Census take_census(const MemberTable& table, const std::string& computation, con
     const bool child = ours.contains(process.parent) && process.parent != ::getpid();
     if (process.state == MemberState::dormant) {
       if (child) read_name(process), census.dormant.push_back(process);
-    } else if (child || ours.contains(pid) || carries(pid, computation)) {
+    } else if (child || ours.contains(pid) || carries(process, computation)) {
       read_name(process);
       census.pending.push_back(process);
     }
@@ -152,26 +162,42 @@ Census take_census(const MemberTable& table, const std::string& computation, con
   return census;
 }
 
-std::uint64_t main_thread_slept_ns(std::int32_t pid) {
-  Process process;
-  char state = 0;
-  int threads = 0;
-  if (!read_stat(pid, process, state, threads) || state == 'R') return 0;
-  // Each processor has a scheduler's time of its own (what a hypervisor stole is not in it): it is read where the process slept.
+std::int32_t living_thread(std::int32_t pid) {
+  if (!has_ended(std::to_string(pid))) return pid;
+  std::int32_t living = pid;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  DIR* directory = ::opendir(tasks.c_str());
+  if (directory == nullptr) return pid;
+  while (const dirent* entry = ::readdir(directory)) {
+    if (entry->d_name[0] == '.' || has_ended(std::to_string(pid) + "/task/" + entry->d_name)) continue;
+    living = std::atoi(entry->d_name);
+    break;
+  }
+  ::closedir(directory);
+  return living;
+}
+
+std::uint64_t slept_ns(const Process& process) {
+  const std::string thread = place_of(process.pid, process.thread);
+  const std::string state = stat_field(thread, 3);
+  if (state.empty() || state == "R") return 0;
+  // Each processor has a scheduler's time of its own (what a hypervisor stole is not in it): it is read where the thread slept.
   cpu_set_t before, there;
-  const int processor = last_processor(pid);
-  const pid_t self = ::gettid();
-  if (processor < 0 || ::sched_getaffinity(0, sizeof before, &before) != 0) return 0;
+  const std::string processor = stat_field(thread, 39);
+  if (processor.empty() || ::sched_getaffinity(0, sizeof before, &before) != 0) return 0;
   CPU_ZERO(&there);
-  CPU_SET(processor, &there);
-  const std::uint64_t then = last_ran_ns(pid);
+  CPU_SET(static_cast<std::size_t>(std::atoi(processor.c_str())), &there);
+  const std::uint64_t then = last_ran_ns(thread);
   if (::sched_setaffinity(0, sizeof there, &there) != 0) return 0;
   ::sched_yield();
-  const std::uint64_t now = last_ran_ns(self);
+  const std::uint64_t now = last_ran_ns(std::to_string(::gettid()));
   ::sched_setaffinity(0, sizeof before, &before);
   return then != 0 && now > then ? now - then : 0;
 }
 
-bool send_stop_signal(std::int32_t pid) { return ::kill(pid, kStopSignal) == 0; }
+bool send_stop_signal(const Process& process) {
+  // A signal to the whole process, which outlives an exec by another thread; but the kernel gives it to the thread named if that can take it.
+  return ::kill(process.thread, kStopSignal) == 0;
+}
 
 }  // namespace stasis::coordinator

@@ -14,6 +14,7 @@ namespace stasis::coordinator {
 struct Process {
   std::int32_t pid = 0;
   std::int32_t parent = 0;
+  std::int32_t thread = 0;       // living_thread()
   std::uint64_t started_us = 0;  // after boot, rounded down to a tick
   MemberState state = MemberState::none;
   std::string name;              // for people: the executable's path, else the kernel's name in brackets
@@ -30,10 +31,15 @@ struct Census {
 // `roots` are processes that belong even before their library has started (the launched program).
 Census take_census(const MemberTable& table, const std::string& computation, const std::vector<std::int32_t>& roots);
 
-// How long the main thread of a process has been asleep, 0 if it runs or the kernel does not say (proto::Begin). To be read just before
-// it is signalled.
-std::uint64_t main_thread_slept_ns(std::int32_t pid);
+// The main thread, or the oldest that lives if that has ended (pthread_exit(3)): under /proc/PID itself such a process looks like a zombie,
+// without a name, an environment or descriptors, and kcmp(2) does not know it; under its threads all is there. `pid` if none lives.
+std::int32_t living_thread(std::int32_t pid);
 
-bool send_stop_signal(std::int32_t pid);
+// How long process.thread has been asleep, 0 if it runs or the kernel does not say (proto::Begin). To be read just before
+// it is signalled.
+std::uint64_t slept_ns(const Process& process);
+
+// To the process, by way of process.thread.
+bool send_stop_signal(const Process& process);
 
 }  // namespace stasis::coordinator

@@ -53,7 +53,6 @@ Status set_attributes(const image::ProcessRecord& process) {
   ::prctl(PR_SET_NAME, std::string(process.name).c_str(), 0, 0, 0);
   if (process.personality != 0) ::personality(process.personality);
   if (process.child_subreaper != 0) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  if (process.parent_death_signal != 0) ::prctl(PR_SET_PDEATHSIG, process.parent_death_signal, 0, 0, 0);
   if (process.no_new_privileges != 0) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return {};
 }

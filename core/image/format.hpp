@@ -33,7 +33,7 @@ static_assert(sizeof(FileHeader) == 64);
 
 enum class SectionId : std::uint32_t {
   process = 1,       // one ProcessRecord
-  threads = 2,       // ThreadRecord, the main thread first
+  threads = 2,       // ThreadRecord, the main thread first if it has not ended
   mappings = 3,      // MappingRecord, ascending
   page_runs = 4,     // PageRun[], ascending by address within a mapping
   descriptors = 5,   // DescriptorRecord, ascending

@@ -1,7 +1,7 @@
 // What the restorer tells the restored library: one struct at an address that the image names.
 //
 // The restorer writes it into the library's memory after that memory is filled and before it jumps to ProcessRecord::entry
-// with ProcessRecord::entry_stack as stack pointer and FS set to the main thread's. On entry every signal is blocked, every
+// with ProcessRecord::entry_stack as stack pointer and FS set to ProcessRecord::fs_base. On entry every signal is blocked, every
 // signal action is default, there is one thread, whose id is the old one, and it has CAP_CHECKPOINT_RESTORE (and all other
 // capabilities of the restart's user namespace) so that clone3 can choose thread ids; the library gives them up.
 // World: all.

@@ -61,7 +61,7 @@ struct ProcessRecord {
   std::uint64_t entry = 0;          // function of the library
   std::uint64_t entry_stack = 0;    // initial stack pointer for it
   std::uint64_t handoff = 0;        // address of its Handoff
-  std::uint64_t fs_base = 0;        // of the main thread
+  std::uint64_t fs_base = 0;        // of the main thread; if that had ended, of another
   std::uint64_t members_start = 0;  // where the member table is mapped (not saved; the library maps it again)
   std::string_view kernel;          // release
   std::uint64_t cpu_features = 0;   // XCR0: state components that saved frames may hold

@@ -72,12 +72,14 @@ struct Begin {
   std::string_view image_path;      // absolute path of the file that this member shall write
   bool exit_after = false;          // the computation will be ended when the checkpoint is committed
   std::uint32_t quiesce_ms = 0;     // how long the member may try to stop its threads before it says failed
-  // How long the process's main thread had been asleep when it was signalled, 0 if it was not or this is not known: only who is not woken
+  // How long called_thread had been asleep when it was signalled, 0 if it was not or this is not known: only who is not woken
   // by the signal can find out (se.exec_start of /proc/PID/sched, read before kill(2), compared with the reader's own).
   std::uint64_t leader_slept_ns = 0;
   // After a restart: the identities of descriptors 0 to 2 as `stasis restart` got them, in the form of STASIS_STDIO, which the program
   // keeps from its launch. Empty before: then the environment's hold.
   std::string_view stdio;
+  // The main thread, or the oldest if that has ended: the signal was meant for it. The kernel may have given it to another.
+  std::int32_t called_thread = 0;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("generation", self.generation);
@@ -86,6 +88,7 @@ struct Begin {
     archive("quiesce_ms", self.quiesce_ms);
     archive("leader_slept_ns", self.leader_slept_ns);
     archive("stdio", self.stdio);
+    archive("called_thread", self.called_thread);
   }
 };
 

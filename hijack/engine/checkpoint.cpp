@@ -41,7 +41,7 @@ class Checkpoint {
 
  private:
   Status take_part() noexcept {
-    const std::string_view program = read_link("/proc/self/exe", arena_);
+    const std::string_view program = read_link("/proc/thread-self/exe", arena_);
     STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program}));
     STASIS_TRY_VALUE(const Frame frame, link_.receive());
     if (frame.type != proto::MessageType::begin) return {};
@@ -69,8 +69,8 @@ class Checkpoint {
     STASIS_TRY(renew_kept());
     ThreadState& own = saved.kept->threads[0];
     CallNote note;
-    const bool is_main = sys::call(SYS_gettid) == sys::call(SYS_getpid);  // the kernel gives it to the main thread if it can
-    note.slept_ns = is_main ? begin.leader_slept_ns : 0;
+    const bool is_called = sys::call(SYS_gettid) == begin.called_thread;  // the kernel gives the signal to that thread if it can
+    note.slept_ns = is_called ? begin.leader_slept_ns : 0;
     own.note.number = rewind_call(leader_.context, note, &own.slot);
     describe_self(own, leader_.context);
     own.phase.store(ThreadPhase::parked);

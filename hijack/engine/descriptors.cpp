@@ -36,13 +36,13 @@ class Lister {
     all_.descriptors = List<image::DescriptorRecord>(arena);
     all_.descriptions = List<Description>(arena);
     all_.kinds = List<const Kind*>(arena);
-    pid_ = static_cast<std::int32_t>(sys::call(SYS_getpid));
+    thread_ = static_cast<std::int32_t>(sys::call(SYS_gettid));
   }
 
   Result<Descriptors> run() noexcept {
     STASIS_TRY(fault(Fault::inventory_scan));
-    const OwnedFd directory = open_file("/proc/self/fd", O_RDONLY | O_DIRECTORY);
-    if (!directory.ok()) return system_error("open /proc/self/fd", directory.get());
+    const OwnedFd directory = open_file("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY);
+    if (!directory.ok()) return system_error("open /proc/thread-self/fd", directory.get());
     STASIS_TRY(for_each_entry(directory.get(), [&](std::string_view name) -> Status {
       const auto fd = static_cast<int>(Text(name).number());
       return fd == own_ || fd == directory.get() ? Status() : visit(fd);
@@ -68,7 +68,7 @@ class Lister {
     const int fd = description.fd;
     struct stat& status = description.status;
     if (const long result = sys::call(SYS_fstat, fd, &status); result < 0) return system_error("fstat", result);
-    FixedString<64> link("/proc/self/fd/");
+    FixedString<64> link("/proc/thread-self/fd/");
     link.append_signed(fd);
     image::DescriptionRecord& record = description.record;
     record.path = read_link(link.c_str(), arena_);
@@ -101,7 +101,7 @@ class Lister {
     for (std::uint32_t i = all_.descriptions.size(); i-- != 0;) {
       const image::DescriptionRecord& known = all_.descriptions[i].record;
       if (known.inode != record.inode || known.device != record.device || known.status_flags != record.status_flags || known.offset != record.offset) continue;
-      const long order = sys::call(SYS_kcmp, pid_, pid_, KCMP_FILE, all_.descriptions[i].fd, description.fd);
+      const long order = sys::call(SYS_kcmp, thread_, thread_, KCMP_FILE, all_.descriptions[i].fd, description.fd);
       if (order < 0) return system_error("kcmp", order);
       if (order == 0) return i;
     }
@@ -117,7 +117,7 @@ class Lister {
 
   Arena& arena_;
   int own_;
-  std::int32_t pid_ = 0;
+  std::int32_t thread_ = 0;
   Descriptors all_;
 };
 

@@ -26,7 +26,7 @@ stasis_call_on_stack:
         ret
         .size   stasis_call_on_stack, . - stasis_call_on_stack
 
-# Where a restored process begins: on ProcessRecord::entry_stack, with the main thread's FS.
+# Where a restored process begins: on ProcessRecord::entry_stack, with the main thread's FS (another's if that had ended).
         .globl  stasis_wake_entry
         .hidden stasis_wake_entry
         .type   stasis_wake_entry, @function

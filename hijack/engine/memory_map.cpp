@@ -96,7 +96,7 @@ class Parser {
   Parser(Arena& arena, const AddressRange& scratch) noexcept : arena_(arena), scratch_(scratch) { map_.mappings = List<Mapping>(arena); }
 
   Result<MemoryMap> run() noexcept {
-    STASIS_TRY_VALUE(const std::string_view file, read_file("/proc/self/smaps", arena_));
+    STASIS_TRY_VALUE(const std::string_view file, read_file("/proc/thread-self/smaps", arena_));
     for (Text text(file); !text.done();) {
       const std::string_view line = text.line();
       if (line.starts_with("VmFlags:")) {

@@ -29,7 +29,7 @@ struct MemoryMap {
   std::uint64_t vvar_start = 0;
 };
 
-// Reads /proc/self/smaps. `scratch` is left out. What cannot be brought back (devices, huge page files of others) is an error of code
+// Reads /proc/thread-self/smaps. `scratch` is left out. What cannot be brought back (devices, huge page files of others) is an error of code
 // unsupported that names it.
 Result<MemoryMap> read_memory_map(Arena& arena, const AddressRange& scratch) noexcept;
 

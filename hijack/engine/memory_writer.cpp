@@ -36,8 +36,8 @@ Status MemoryWriter::open(Arena& arena) noexcept {
   STASIS_TRY(scan_.open(arena));
   buffer_ = static_cast<char*>(arena.take(kBuffer));
   if (buffer_ == nullptr) return out_of_arena();
-  memory_ = open_file("/proc/self/mem", O_RDONLY);
-  if (!memory_.ok()) return system_error("open /proc/self/mem", memory_.get());
+  memory_ = open_file("/proc/thread-self/mem", O_RDONLY);
+  if (!memory_.ok()) return system_error("open /proc/thread-self/mem", memory_.get());
   char swaps[512];
   Text text(read_small("/proc/swaps", swaps, sizeof swaps));
   text.line();

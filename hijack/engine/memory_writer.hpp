@@ -30,7 +30,7 @@ class MemoryWriter {
   ImageWriter& image_;
   PageScan& scan_;
   std::uint64_t restless_;
-  OwnedFd memory_;            // /proc/self/mem: reads what its protection forbids, and fails where reading would be a SIGBUS
+  OwnedFd memory_;            // /proc/thread-self/mem: reads what its protection forbids, and fails where reading would be a SIGBUS
   char* buffer_ = nullptr;
   bool swap_in_use_ = false;
 };

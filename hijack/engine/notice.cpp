@@ -44,7 +44,7 @@ void offer(void* argument) noexcept {
   Link link(how.arena);
   const auto ask = [&]() -> Result<proto::NoticeAnswer> {
     STASIS_TRY(link.connect());
-    const std::string_view program = read_link("/proc/self/exe", how.arena);
+    const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
     STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program}));
     STASIS_TRY(link.send(proto::Notice{how.signal}));
     return link.expect<proto::NoticeAnswer>();

@@ -27,8 +27,8 @@ Status PageScan::open(Arena& arena) noexcept {
   regions_ = static_cast<Region*>(arena.take(kRegions * sizeof(Region)));
   entries_ = static_cast<std::uint64_t*>(arena.take(kEntries * sizeof(std::uint64_t)));
   if (regions_ == nullptr || entries_ == nullptr) return out_of_arena();
-  file_ = open_file("/proc/self/pagemap", O_RDONLY);
-  return file_.ok() ? Status() : system_error("open /proc/self/pagemap", file_.get());
+  file_ = open_file("/proc/thread-self/pagemap", O_RDONLY);
+  return file_.ok() ? Status() : system_error("open /proc/thread-self/pagemap", file_.get());
 }
 
 Status PageScan::refill(std::uint64_t from, std::uint64_t end, bool own_only) noexcept {
@@ -81,7 +81,7 @@ Result<AddressRange> PageScan::next_of_pagemap(std::uint64_t from, std::uint64_t
     const std::uint64_t pages = (end - from) / image::kPage;
     const std::uint64_t wanted = (pages < kEntries ? pages : kEntries) * sizeof entries_[0];
     const long got = sys::call(SYS_pread64, file_.get(), entries_, wanted, from / image::kPage * sizeof entries_[0]);
-    if (got < 0) return system_error("read /proc/self/pagemap", got);
+    if (got < 0) return system_error("read /proc/thread-self/pagemap", got);
     if (got == 0) break;
     for (std::uint64_t i = 0; i != static_cast<std::uint64_t>(got) / sizeof entries_[0]; ++i, from += image::kPage) {
       const std::uint64_t entry = entries_[i];

@@ -1,4 +1,4 @@
-// Which pages of a mapping exist: PAGEMAP_SCAN (Linux 6.7), or /proc/self/pagemap before it.
+// Which pages of a mapping exist: PAGEMAP_SCAN (Linux 6.7), or /proc/thread-self/pagemap before it.
 //
 // World: hijack, leader, all threads parked.
 #pragma once

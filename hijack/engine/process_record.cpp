@@ -92,14 +92,15 @@ void fill_addresses(image::ProcessRecord& record, const Stat& stat, const Memory
   record.entry_stack = reinterpret_cast<std::uint64_t>(stasis_entry_stack_top);
   record.handoff = reinterpret_cast<std::uint64_t>(&saved.handoff);
   record.members_start = reinterpret_cast<std::uint64_t>(members_address());
+  record.fs_base = saved.kept->threads[0].fs_base;  // the leader's, unless there is a main thread
   for (std::uint32_t i = 0; i != saved.kept->thread_count; ++i)
-    if (saved.kept->threads[i].tid == record.pid) record.fs_base = saved.kept->threads[i].fs_base;
+    if (saved.kept->threads[i].tid == record.pid && saved.kept->threads[i].phase.load() == ThreadPhase::parked) record.fs_base = saved.kept->threads[i].fs_base;
 }
 
 [[gnu::noinline]] Status fill_attributes(image::ProcessRecord& record, Arena& arena) noexcept {
   char buffer[4096];
   record.umask = static_cast<std::uint32_t>([&] {
-    Text text(field_of(read_small("/proc/self/status", buffer, sizeof buffer), "Umask:"));
+    Text text(field_of(read_small("/proc/thread-self/status", buffer, sizeof buffer), "Umask:"));
     return text.number(8);
   }());
   record.personality = static_cast<std::uint64_t>(sys::call(SYS_personality, 0xffffffffu));
@@ -108,7 +109,7 @@ void fill_addresses(image::ProcessRecord& record, const Stat& stat, const Memory
   record.no_new_privileges = control(PR_GET_NO_NEW_PRIVS);
   record.parent_death_signal = control_value(PR_GET_PDEATHSIG);
   record.child_subreaper = control_value(PR_GET_CHILD_SUBREAPER);
-  record.oom_score_adjustment = static_cast<std::int32_t>(Text(read_small("/proc/self/oom_score_adj", buffer, sizeof buffer)).number());
+  record.oom_score_adjustment = static_cast<std::int32_t>(Text(read_small("/proc/thread-self/oom_score_adj", buffer, sizeof buffer)).number());
   record.timer_slack_ns = static_cast<std::uint64_t>(sys::call(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0));
 
   auto* limits = static_cast<image::LimitRecord*>(arena.take(sizeof(image::LimitRecord) * RLIM_NLIMITS));
@@ -128,14 +129,14 @@ Status fill_texts(image::ProcessRecord& record, Arena& arena) noexcept {
   record.computation = settings.computation;
   record.host = arena.copy(names.nodename);
   record.kernel = arena.copy(names.release);
-  STASIS_TRY_VALUE(record.program, link_text("/proc/self/exe", arena));
-  STASIS_TRY_VALUE(record.directory, link_text("/proc/self/cwd", arena));
+  STASIS_TRY_VALUE(record.program, link_text("/proc/thread-self/exe", arena));
+  STASIS_TRY_VALUE(record.directory, link_text("/proc/thread-self/cwd", arena));
   if (record.directory.ends_with(kDeleted)) {
     record.directory_deleted = true;
     record.directory.remove_suffix(kDeleted.size());
   }
-  STASIS_TRY_VALUE(record.command, read_file("/proc/self/cmdline", arena));
-  STASIS_TRY_VALUE(record.auxiliary_vector, read_file("/proc/self/auxv", arena));
+  STASIS_TRY_VALUE(record.command, read_file("/proc/thread-self/cmdline", arena));
+  STASIS_TRY_VALUE(record.auxiliary_vector, read_file("/proc/thread-self/auxv", arena));
   FixedString<64> comm("/proc/self/task/");
   comm.append_signed(record.pid).append("/comm");
   STASIS_TRY_VALUE(record.name, read_file(comm.c_str(), arena));
@@ -178,13 +179,13 @@ Status visit_child(std::int32_t pid, Arena& arena, List<image::ZombieRecord>& zo
 
 std::uint64_t controlling_terminal() noexcept {
   char buffer[1024];
-  return parse_stat(read_small("/proc/self/stat", buffer, sizeof buffer)).field[7];
+  return parse_stat(read_small("/proc/thread-self/stat", buffer, sizeof buffer)).field[7];
 }
 
 Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map) noexcept {
   image::ProcessRecord record;
   char buffer[1024];
-  const Stat stat = parse_stat(read_small("/proc/self/stat", buffer, sizeof buffer));
+  const Stat stat = parse_stat(read_small("/proc/thread-self/stat", buffer, sizeof buffer));
   fill_identity(record, stat);
   fill_addresses(record, stat, map);
   STASIS_TRY(fill_attributes(record, arena));
@@ -210,7 +211,6 @@ Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexce
       if (!threads.add(record)) return out_of_arena();
     }
   }
-  if (threads.empty() || threads[0].tid != pid) return error(ErrorCode::unsupported, "a process whose main thread has ended");
   return {};
 }
 

@@ -13,7 +13,7 @@ namespace stasis::hijack {
 
 // Text in the record points into the arena.
 Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map) noexcept;
-// The main thread first. Also completes saved.kept->threads by what can be read from outside of a thread.
+// The main thread first, if it lives. Also completes saved.kept->threads by what can be read from outside of a thread.
 Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexcept;
 // Children that have ended and were not waited for.
 Status describe_zombies(Arena& arena, List<image::ZombieRecord>& zombies) noexcept;

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/fault.hpp"
@@ -21,7 +22,7 @@ constexpr std::uint64_t kRescanNs = 20'000'000;  // a thread that ended instead 
 
 class Round {
  public:
-  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))) {}
+  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))), main_(static_cast<std::int32_t>(sys::call(SYS_getpid))) {}
 
   Status run(std::uint64_t deadline_ns) noexcept {
     for (unsigned stable = 0; stable != 2;) {
@@ -45,7 +46,8 @@ class Round {
     if (!directory.ok()) return system_error("open /proc/self/task", directory.get());
     STASIS_TRY(for_each_entry(directory.get(), [&](std::string_view name) -> Status {
       const auto tid = static_cast<std::int32_t>(Text(name).number());
-      return tid == self_ ? Status() : visit(tid);
+      if (tid == self_ || (tid == main_ && main_thread_has_ended())) return {};
+      return visit(tid);
     }));
     for (std::uint32_t i = 1; i != saved.kept->thread_count; ++i) {
       ThreadState& state = saved.kept->threads[i];
@@ -112,6 +114,7 @@ class Round {
   }
 
   std::int32_t self_;
+  std::int32_t main_;          // alone of all threads it stays in the list when it has ended
   SleepClock clock_{saved.kept->processor_offsets};
   std::uint32_t number_ = 0;   // of the scan
   std::uint32_t news_ = 0;     // threads that the scan signalled

@@ -19,6 +19,8 @@ constinit std::uint64_t initial_affinity[16] = {};
 namespace {
 
 constexpr int kGetXcompPermitted = 0x1022;       // ARCH_GET_XCOMP_PERM, asm/prctl.h
+constexpr int kPidfdThread = O_EXCL;             // PIDFD_THREAD, linux/pidfd.h, Linux 6.9
+constexpr int kPidfdSignalThreadGroup = 2;       // PIDFD_SIGNAL_THREAD_GROUP, likewise
 constexpr int kMembarrierRegistrations = 1 << 9; // MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3
 
 std::uint64_t pending_of_thread(std::int32_t tid, std::string_view key) noexcept {
@@ -43,14 +45,36 @@ void take_pending(std::int32_t tid, std::string_view key, std::int32_t recorded_
   }
 }
 
+// A thread can say again what the kernel or kill(2) had sent to the process if it is the main thread, or by a descriptor of itself (Linux 6.9).
+OwnedFd thread_descriptor() noexcept { return OwnedFd(sys::call(SYS_pidfd_open, sys::call(SYS_gettid), kPidfdThread)); }
+
+void put_back_for_process(siginfo_t& info) noexcept {
+  if (sys::call(SYS_rt_sigqueueinfo, sys::call(SYS_getpid), info.si_signo, &info) != -EPERM) return;
+  sys::call(SYS_pidfd_send_signal, thread_descriptor().get(), info.si_signo, &info, kPidfdSignalThreadGroup);
+}
+
 void put_back(std::uint32_t first) noexcept {
   const long pid = sys::call(SYS_getpid);
   const long tid = sys::call(SYS_gettid);
   for (std::uint32_t i = first; i < saved.kept->pending_count; ++i) {
     PendingSignal& signal = saved.kept->pending[i];
-    if (signal.tid == 0) sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info);
+    if (signal.tid == 0) put_back_for_process(signal.info);
     if (signal.tid == tid) sys::call(SYS_rt_tgsigqueueinfo, pid, tid, signal.info.si_signo, &signal.info);
   }
+}
+
+// The leader's and the process's.
+Status save_pending(std::int32_t tid) noexcept {
+  std::uint64_t pending = 0;
+  sys::call(SYS_rt_sigpending, &pending, sizeof pending);
+  if ((pending & ~(std::uint64_t{1} << (kStopSignal - 1))) == 0) return {};
+  const std::uint32_t first = saved.kept->pending_count;
+  take_pending(tid, "SigPnd:", tid);
+  const bool can_put_back = tid == sys::call(SYS_getpid) || thread_descriptor().ok();
+  if (can_put_back) take_pending(tid, "ShdPnd:", 0);
+  put_back(first);
+  const bool left_out = !can_put_back && pending_of_thread(tid, "ShdPnd:") != 0;
+  return left_out ? Status(error(ErrorCode::unsupported, "a signal pending for the process cannot be kept by another than its main thread before Linux 6.9")) : Status();
 }
 
 // /proc/self/timers: "ID: 0\nsignal: 14/0000000000000000\nnotify: signal/pid.123\nClockID: 1\n" for each timer.
@@ -109,15 +133,7 @@ Status save_process_state(Arena& arena) noexcept {
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
   STASIS_TRY(save_timers(arena));
 
-  const long tid = sys::call(SYS_gettid);
-  std::uint64_t pending = 0;
-  sys::call(SYS_rt_sigpending, &pending, sizeof pending);
-  if ((pending & ~(std::uint64_t{1} << (kStopSignal - 1))) != 0) {
-    const std::uint32_t first = saved.kept->pending_count;
-    take_pending(static_cast<std::int32_t>(tid), "SigPnd:", static_cast<std::int32_t>(tid));
-    take_pending(static_cast<std::int32_t>(tid), "ShdPnd:", 0);
-    put_back(first);
-  }
+  STASIS_TRY(save_pending(static_cast<std::int32_t>(sys::call(SYS_gettid))));
 
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   sys::call(SYS_capget, &header, saved.capabilities);

@@ -50,6 +50,7 @@ struct ThreadState {
   std::uint64_t tid_address;     // set_tid_address(2)
   std::uint64_t robust_head, robust_length;
   std::uint64_t timer_slack;
+  std::int32_t parent_death_signal;
   std::uint64_t pending;         // signals pending for the thread or the process
   Scheduling scheduling;
   std::uint64_t affinity[16];    // 1024 processors

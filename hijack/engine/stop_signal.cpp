@@ -116,6 +116,7 @@ void describe_self(ThreadState& state, ucontext_t* context) noexcept {
   sys::call(SYS_prctl, PR_GET_NAME, state.name, 0, 0, 0);
   // cpu_id is negative while the area is not registered (rseq(2), RSEQ_CPU_ID_UNINITIALIZED and RSEQ_CPU_ID_REGISTRATION_FAILED).
   state.has_rseq = __rseq_size != 0 && *reinterpret_cast<const std::int32_t*>(state.fs_base + static_cast<std::uint64_t>(__rseq_offset) + 4) >= 0;
+  sys::call(SYS_prctl, PR_GET_PDEATHSIG, &state.parent_death_signal, 0, 0, 0);
   const long slack = sys::call(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
   state.timer_slack = slack > 0 ? static_cast<std::uint64_t>(slack) : 0;
   std::uint64_t pending = 0;

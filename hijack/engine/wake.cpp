@@ -2,7 +2,8 @@
 //
 // The order: the restorer's own memory goes; what belongs to the process; its threads, each of which waits; success is told to stasis restart;
 // the coordinator releases all processes at once; what makes time run (timers) comes last. Until the release any failure ends the process
-// with a message, and nothing of the program has run.
+// with a message, and nothing of the program has run. The restorer comes as the main thread; if the program's had ended, it makes the others, ends
+// likewise, and the first of them goes on from there.
 // World: hijack. On entry one thread, all signals blocked. Raw system calls only: the C library's state is the program's.
 #include <linux/capability.h>
 #include <linux/futex.h>
@@ -14,6 +15,7 @@
 
 #include "core/environment.hpp"
 #include "hijack/engine/link.hpp"
+#include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/scratch.hpp"
@@ -25,6 +27,7 @@
 extern "C" {
 [[noreturn]] void stasis_sigreturn(void* context);                                           // entry.S
 long stasis_clone3(void* arguments, std::size_t size, void (*function)(void*), void* argument);  // entry.S
+extern char stasis_entry_stack_top[];                                                         // entry.S
 [[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
 }
 
@@ -35,12 +38,14 @@ constexpr int kSetGs = 0x1001;                 // ARCH_SET_GS
 constexpr int kRequestXcomp = 0x1023;          // ARCH_REQ_XCOMP_PERM
 constexpr int kTimerRestoreIds = 77;           // PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15
 constexpr std::uint64_t kRedZone = 512;        // between a thread's saved frame and what it runs on until it goes back there
+constexpr long kMainEndsNs = 50'000;           // it has nothing else to do
 
 struct Gate {
   std::atomic<std::uint32_t> ready;     // threads that are whole; futex
   std::atomic<std::uint32_t> released;  // 1: go on; futex
 };
 constinit Gate gate{};
+constinit const ThreadState* successor = nullptr;  // of the main thread, where that had ended
 
 [[noreturn]] void give_up(const Error& failure) noexcept {
   log("restart failed", failure);
@@ -110,14 +115,27 @@ void become_thread(ThreadState& state) noexcept {
   drop_capabilities();
 }
 
+[[noreturn]] void go_on(const ThreadState& state) noexcept {
+  if (state.parent_death_signal != 0) sys::call(SYS_prctl, PR_SET_PDEATHSIG, state.parent_death_signal, 0, 0, 0);
+  stasis_sigreturn(state.context);
+}
+
+[[noreturn]] void finish(void* thread) noexcept;
+
 // Runs below the saved frame on the thread's own stack, where the handler that parked it ran.
 void wake_thread(void* argument) noexcept {
   ThreadState& state = *static_cast<ThreadState*>(argument);
   become_thread(state);
   gate.ready.fetch_add(1);
   sys::call(SYS_futex, &gate.ready, FUTEX_WAKE_PRIVATE, 1);
+  if (&state == successor) {
+    // Nothing that could be waited for tells of its end before Linux 6.9. Yielding would not do: this thread may have a real-time priority.
+    const timespec moment{0, kMainEndsNs};
+    while (!main_thread_has_ended()) sys::call(SYS_nanosleep, &moment, nullptr);
+    stasis_call_on_stack(&state, [](void* thread) { finish(thread); }, stasis_entry_stack_top);
+  }
   while (gate.released.load() == 0) sys::call(SYS_futex, &gate.released, FUTEX_WAIT_PRIVATE, 0, nullptr);
-  stasis_sigreturn(state.context);
+  go_on(state);
 }
 
 void create_thread(ThreadState& state) noexcept {
@@ -188,25 +206,25 @@ void start_timers() noexcept {
   }
 }
 
-ThreadState& create_threads() noexcept {
+// A thread of the image: the one with this id, with 0 the first there is.
+ThreadState* find_thread(long tid) noexcept {
   Kept& kept = *saved.kept;
-  const long pid = sys::call(SYS_getpid);
-  ThreadState* main = nullptr;
+  for (std::uint32_t i = 0; i != kept.thread_count; ++i)
+    if (kept.threads[i].phase.load() == ThreadPhase::parked && (tid == 0 || kept.threads[i].tid == tid)) return &kept.threads[i];
+  return nullptr;
+}
+
+void create_threads(const ThreadState* main) noexcept {
+  Kept& kept = *saved.kept;
   std::uint32_t created = 0;
   for (std::uint32_t i = 0; i != kept.thread_count; ++i) {
     ThreadState& state = kept.threads[i];
-    if (state.phase.load() != ThreadPhase::parked) continue;
-    if (state.tid == pid) {
-      main = &state;
-      continue;
-    }
+    if (state.phase.load() != ThreadPhase::parked || &state == main) continue;
     create_thread(state);
     ++created;
   }
-  if (main == nullptr) give_up(error(ErrorCode::restore_failed, "the image lacks the main thread"));
   for (std::uint32_t ready = gate.ready.load(); ready != created; ready = gate.ready.load())
     sys::call(SYS_futex, &gate.ready, FUTEX_WAIT_PRIVATE, ready, nullptr);
-  return *main;
 }
 
 void tell_success() noexcept {
@@ -228,7 +246,7 @@ void rejoin(void* argument) noexcept {
   link.set_generation(saved.handoff.generation);
   const auto join = [&]() -> Status {
     STASIS_TRY(link.connect());
-    const std::string_view program = read_link("/proc/self/exe", how.arena);
+    const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
     STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), true, program}));
     return link.send(proto::Restored{how.threads});
   };
@@ -249,11 +267,21 @@ void rejoin(void* argument) noexcept {
   restore_actions();
   restore_memory_flags();
 
-  ThreadState& main = create_threads();
-  sys::call(SYS_set_tid_address, main.tid_address);
+  ThreadState* main = find_thread(sys::call(SYS_getpid));
+  successor = main == nullptr ? find_thread(0) : nullptr;
+  create_threads(main);
   create_timers();
   queue_pending(0);
-  become_thread(main);
+  if (main == nullptr) {
+    for (;;) sys::call(SYS_exit, 0);
+  }
+  sys::call(SYS_set_tid_address, main->tid_address);
+  become_thread(*main);
+  finish(main);
+}
+
+// The process is whole: its first thread rejoins and lets all go on.
+[[noreturn]] void finish(void* argument) noexcept {
   {
     Scratch scratch;
     if (const Status status = scratch.map(); !status.ok()) give_up(status.error());
@@ -265,7 +293,7 @@ void rejoin(void* argument) noexcept {
   start_timers();
   gate.released.store(1);
   sys::call(SYS_futex, &gate.released, FUTEX_WAKE_PRIVATE, 0x7fffffff);
-  stasis_sigreturn(main.context);
+  go_on(*static_cast<const ThreadState*>(argument));
 }
 
 }  // namespace

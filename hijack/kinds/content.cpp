@@ -9,7 +9,7 @@ namespace {
 
 // A descriptor of the same file that can be read: `fd`, or the file opened again by way of /proc if it was opened for writing only.
 Result<OwnedFd> readable_copy(int fd) noexcept {
-  FixedString<64> path("/proc/self/fd/");
+  FixedString<64> path("/proc/thread-self/fd/");
   path.append_signed(fd);
   OwnedFd copy = open_file(path.c_str(), O_RDONLY);
   if (!copy.ok()) return system_error("read a file again", copy.get());

@@ -1,4 +1,4 @@
-// Event counters (eventfd(2)): their count is in /proc/self/fdinfo.
+// Event counters (eventfd(2)): their count is in /proc/thread-self/fdinfo.
 // World: hijack, leader.
 #include "hijack/kinds/kind.hpp"
 #include "hijack/rt/text.hpp"
@@ -13,7 +13,7 @@ bool recognise(Description& description) noexcept {
 }
 
 Status record(Description& description, Sink&) noexcept {
-  FixedString<64> path("/proc/self/fdinfo/");
+  FixedString<64> path("/proc/thread-self/fdinfo/");
   path.append_signed(description.fd);
   char buffer[1024];
   const std::string_view file = read_small(path.c_str(), buffer, sizeof buffer);

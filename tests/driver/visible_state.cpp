@@ -79,7 +79,16 @@ std::vector<VisibleMapping> look_at_memory(const fs::path& process) {
   return memory;
 }
 
-// Whether /proc/PID belongs to the computation, and is not one of our own programs.
+// Where the process shows what it has: /proc/PID, or one of its threads if the main thread has ended (pthread_exit).
+fs::path living_part(const fs::path& process) {
+  if (field(read_all(process / "status"), "State").substr(0, 1) != "Z") return process;
+  std::error_code gone;
+  for (const auto& thread : fs::directory_iterator(process / "task", gone))
+    if (thread.path().filename() != process.filename()) return thread.path();
+  return process;
+}
+
+// Whether the process of this living_part belongs to the computation, and is not one of our own programs.
 bool is_member(const fs::path& process) {
   const std::string environment = std::string(1, '\0') + read_all(process / "environ");
   if (environment.find(std::string(1, '\0') + environment::kComputation + "=") == std::string::npos) return false;
@@ -121,11 +130,12 @@ VisibleState look() {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (!is_below(std::stoi(name), getpid()) || !is_member(entry.path())) continue;
-    const fs::path& process = entry.path();
+    const fs::path process = living_part(entry.path());
+    if (!is_below(std::stoi(name), getpid()) || !is_member(process)) continue;
     const std::string status = read_all(process / "status");
-    const std::string ids = field(status, "NSpid");
+    const std::string ids = field(read_all(entry.path() / "status"), "NSpid");
     ProcessState& state = all[std::stoi(ids.substr(ids.find_last_of(" \t") + 1))];
+    state.fields["main thread"] = process == entry.path() ? "lives" : "ended";
     for (const char* line : {"Name", "Umask", "Threads", "SigBlk", "SigIgn", "SigCgt", "Seccomp"}) state.fields[line] = field(status, line);
     for (const char* file : {"cmdline", "environ", "limits"}) state.fields[file] = read_all(process / file);
     for (const char* link : {"exe", "cwd"}) state.fields[link] = link_of(process / link);
