@@ -67,9 +67,9 @@ int list(const std::string& store, bool json) {
 
 int list_running(bool json) {
   Json all = Json::array();
-  const std::filesystem::path parent = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid());
+  coordinator::sweep_run_directories();
   std::error_code problem;
-  for (const auto& entry : std::filesystem::directory_iterator(parent, problem)) {
+  for (const auto& entry : std::filesystem::directory_iterator(coordinator::users_run_directories(), problem)) {
     const std::string store = std::filesystem::read_symlink(entry.path() / coordinator::kStoreLink, problem).string();
     if (problem) continue;
     const auto coordinator = find_coordinator(store);

@@ -1,7 +1,11 @@
 // The run directory of a computation on this node: socket and member table (core/environment.hpp).
 //
+// It is in use as long as its member table is mapped, by its coordinator or by a process of the computation: whoever maps the table holds a shared
+// lock on it (member_table.hpp). Those of coordinators that were killed are found by that and removed by the next command of the same user; the
+// directory of all of them goes with the last one. Making, removing and sweeping take turns by a lock on that directory.
 // World: programs.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "core/base/result.hpp"
@@ -16,10 +20,17 @@ struct RunDirectory {
   std::string socket_path;
   int listener = -1;
   MemberTable members;
+  std::uint64_t table_inode = 0;  // of the file of the member table
 };
 
-// Makes /dev/shm/stasis-UID/COMPUTATION anew. Refuses a parent that is not the caller's own directory.
-Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store);
+// The directory of all run directories of this user: /dev/shm/stasis-UID.
+std::string users_run_directories();
+
+// Makes PARENT/COMPUTATION anew, after a sweep. Refuses a parent that is not the caller's own directory.
+Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent = users_run_directories());
 void remove_run_directory(const RunDirectory& run);
+
+// Removes the run directories in `parent` that nobody uses, and `parent` if it is empty then.
+void sweep_run_directories(const std::string& parent = users_run_directories());
 
 }  // namespace stasis::coordinator

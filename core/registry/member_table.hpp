@@ -6,6 +6,7 @@
 // computation maps it and writes its own slot: the library's start-up and the child side of fork write `running`, the exec
 // wrapper writes `exec` before the old program is gone. Nobody erases slots: the node coordinator drops a slot whose time is older than
 // the process that now has the id (field 22 of /proc/PID/stat, in ticks of 10 ms, rounded down).
+// Whoever maps the file has a shared flock(2) on it, which lives as long as the mapping: by that others know that the run directory is in use.
 // Writers: any thread of any member, also in a vfork child, without a lock. Reader: the node coordinator.
 // World: all.
 #pragma once

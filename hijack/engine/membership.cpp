@@ -2,6 +2,7 @@
 // World: hijack.
 #include "hijack/engine/membership.hpp"
 
+#include <sys/file.h>
 #include <sys/mman.h>
 
 #include "core/environment.hpp"
@@ -27,6 +28,8 @@ bool map_members(void* address) noexcept {
   const int flags = MAP_SHARED | (address != nullptr ? MAP_FIXED_NOREPLACE : 0);
   const long place = sys::call(SYS_mmap, address, kMemberTableBytes, PROT_READ | PROT_WRITE, flags, file.get(), 0);
   if (sys::failed(place)) return false;
+  // The mapping keeps the description and with it the lock: nobody removes the run directory while we live (coordinator/run_directory.hpp).
+  sys::call(SYS_flock, file.get(), LOCK_SH | LOCK_NB);
   mapped = reinterpret_cast<void*>(place);
   table = MemberTable(mapped);
   return true;

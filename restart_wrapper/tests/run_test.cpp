@@ -9,13 +9,13 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "coordinator/run_directory.hpp"
 #include "core/environment.hpp"
 #include "core/proto/frame.hpp"
 #include "core/proto/messages.hpp"
@@ -261,28 +261,6 @@ TEST_F(RunTest, ASecondInterruptCallsTheAttemptOff) {
   EXPECT_EQ(content(output_), "kept\nstarted\n");
 }
 
-// The coordinator's socket, as the foreground sees it.
-class Listener {
- public:
-  explicit Listener(const std::string& computation) {
-    const std::string parent = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid());
-    directory_ = parent + "/" + computation;
-    for (const std::string& path : {parent, directory_}) ::mkdir(path.c_str(), 0700);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, (directory_ + "/" + run_directory::kSocket).c_str(), sizeof address.sun_path - 1);
-    fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(fd_.get(), 1), 0);
-  }
-  ~Listener() { files::remove_all(directory_); }
-  UniqueFd accept() { return UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
-
- private:
-  std::string directory_;
-  UniqueFd fd_;
-};
-
 template <class Message>
 Message receive(int fd, std::string& payload) {
   proto::FrameHeader header;
@@ -299,14 +277,17 @@ Message receive(int fd, std::string& payload) {
 TEST_F(RunTest, ANoticeOfTheBatchSystemThatComesEarlyGoesToTheCoordinatorWhenTheProgramIsBack) {
   add_generation(1, waiting_for_ever());
   make_attempts_wait();
-  Listener coordinator(computation_);
+  const auto made = coordinator::make_run_directory(computation_, directory_ + "/store");
+  ASSERT_TRUE(made.ok()) << made.error().detail.c_str();
   ::setenv(environment::kBatch, "slurm", 1);
   const pid_t restart = start();
   ::unsetenv(environment::kBatch);
   await_waiting();
   send(restart, SIGTERM);
   let_go();
-  const UniqueFd peer = coordinator.accept();
+  pollfd offered{made->listener, POLLIN, 0};
+  ASSERT_EQ(::poll(&offered, 1, 10'000), 1) << errors();
+  const UniqueFd peer(::accept4(made->listener, nullptr, nullptr, SOCK_CLOEXEC));
   std::string payload;
   EXPECT_EQ(receive<proto::Hello>(peer.get(), payload).computation, computation_);
   EXPECT_EQ(receive<proto::Notice>(peer.get(), payload).signal, SIGTERM);
@@ -324,6 +305,7 @@ TEST_F(RunTest, ANoticeOfTheBatchSystemThatComesEarlyGoesToTheCoordinatorWhenThe
   ::kill(restart, SIGHUP);                       // not the signal that the coordinator holds
   EXPECT_EQ(wait(restart), 128 + SIGHUP) << errors();
   EXPECT_EQ(content(output_), "kept\nstarted\n");
+  coordinator::remove_run_directory(*made);
 }
 
 }  // namespace
