@@ -38,6 +38,7 @@ po::options_description describe_options() {
       ("part", po::value<std::string>()->default_value(""), "be the coordinator of this part of the computation, under the root that the store names")
       ("launch", po::value<std::string>()->default_value(""), "id of the launch that the part belongs to")
       ("parts", po::value<std::uint32_t>()->default_value(1), "of how many parts that launch consists")
+      ("streams", "descriptors 4 and 5 are standard output and error of the part's task")
       ("command", po::value<std::string>()->default_value(""), "command of the computation, for people");
   return options;
 }
@@ -62,6 +63,9 @@ stasis::Result<RemoteRoot::Settings> part_settings(const po::variables_map& give
   settings.node.part = given["part"].as<std::string>();
   settings.node.computation = root.computation + "." + settings.node.part;
   settings.node.key = root.key;
+  settings.node.launch = settings.launch;
+  settings.node.task = stasis::coordinator::task_of(settings.node.part);
+  settings.node.has_streams = given.count("streams") != 0;
   settings.node.restored = given["restored"].as<std::uint64_t>();
   settings.node.expect = given["expect"].as<std::uint64_t>();
   return settings;
@@ -85,7 +89,8 @@ void prepare_process(int ready_fd) {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);
   ::umask(077);
-  if (ready_fd >= 0) ::fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+  for (const int fd : {ready_fd, stasis::coordinator::kTaskOutput, stasis::coordinator::kTaskError})
+    if (fd >= 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int fail(int ready_fd, const stasis::Error& failure) {

@@ -19,8 +19,42 @@
 
 namespace stasis::coordinator {
 namespace {
+
 constexpr std::chrono::milliseconds kNoticeFollows{100};
+constexpr int kDrainPatienceMs = 10'000;  // for slurmstepd to make room in a pipe
+
+std::vector<Launch> launches(const std::vector<Launcher>& launchers) {
+  std::vector<Launch> all;
+  for (const Launcher& launcher : launchers) all.push_back({launcher.launch, launcher.process.parent, launcher.undrained});
+  return all;
 }
+
+// Writes the marker into the pipe that was the task's `stream`. False if it is none, and what was written has arrived where it belongs.
+// Opened anew, since flags of the task's own description are the task's.
+Result<bool> put_marker(int stream, std::string_view text) {
+  const int inherited = stream == 1 ? kTaskOutput : kTaskError;
+  const std::string path = "/proc/self/fd/" + std::to_string(inherited), name = stream == 1 ? "standard output" : "standard error";
+  struct stat status{};
+  if (::fstat(inherited, &status) != 0) return false;  // the task had none
+  if (S_ISREG(status.st_mode) || S_ISCHR(status.st_mode)) return false;
+  if (!S_ISFIFO(status.st_mode)) return error(ErrorCode::unsupported, "the task's " + name + " is neither a pipe nor a file");
+  const int fd = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return errno == ENXIO ? Result<bool>(false) : system_error("open the task's " + name, -errno);
+  ssize_t put;
+  for (;;) {
+    put = ::write(fd, text.data(), text.size());
+    pollfd room{fd, POLLOUT, 0};
+    if (put >= 0 || (errno != EINTR && (errno != EAGAIN || ::poll(&room, 1, kDrainPatienceMs) <= 0))) break;
+  }
+  const int reason = put < 0 ? errno : 0;
+  ::close(fd);
+  if (reason == EPIPE) return false;  // nobody reads it any more
+  if (reason == EAGAIN) return error(ErrorCode::hung, "slurmstepd does not read the task's " + name);
+  if (reason != 0) return system_error("write to the task's " + name, -reason);
+  return true;
+}
+
+}  // namespace
 
 void reply(Connection& connection, const Error& failure, const std::string& text, const std::string& json) {
   proto::Reply reply;
@@ -118,8 +152,13 @@ void Node::decide_late_hellos() {
 }
 
 void Node::handle_restored(Connection& connection) {
-  restored_.push_back(&connection);
-  if (restored_.size() == settings_.expect) report(ReportKind::restored);
+  if (settings_.proxies.contains(connection.pid())) {
+    connection.send(proto::Resume{});
+    ++proxies_back_;
+  } else {
+    restored_.push_back(&connection);
+  }
+  if (restored_.size() + proxies_back_ == settings_.expect) report(ReportKind::restored);
 }
 
 // The signal is held; if the root cannot answer it with a last checkpoint, it orders us to deliver it.
@@ -136,7 +175,8 @@ void Node::handle_notice(Connection& connection, const Frame& frame) {
 
 void Node::handle_request(Connection& connection, const Frame& frame) {
   const auto request = frame.as<proto::Request>();
-  if (request.key != settings_.key) return reply(connection, error(ErrorCode::rejected), "the key is wrong");
+  // A launch proxy is a program of the job and has no key; what it says can at worst spoil the job's own output.
+  if (request.verb != proto::Verb::drained && request.key != settings_.key) return reply(connection, error(ErrorCode::rejected), "the key is wrong");
   if (request.verb == proto::Verb::register_root) return register_root(connection, request.pid);
   owner_.requested(connection, request);
 }
@@ -152,6 +192,8 @@ void Node::register_root(Connection& connection, std::int32_t pid) {
 void Node::order(const Order& order) {
   switch (order.kind) {
     case OrderKind::quiesce: return quiesce(order);
+    case OrderKind::look: return look(order);
+    case OrderKind::drain: return drain();
     case OrderKind::record:
       if (current_) current_->record();
       return report_progress();
@@ -181,6 +223,34 @@ void Node::quiesce(const Order& order) {
   reported_ = NodePhase::quiesce;
 }
 
+void Node::look(const Order& order) {
+  generation_ = order.generation;
+  Report looked;
+  looked.kind = ReportKind::looked;
+  looked.generation = generation_;
+  looked.launches = launches(census().launchers);
+  owner_.reported(looked);
+}
+
+// The task stands still; its pipes are read by slurmstepd, which does not.
+void Node::drain() {
+  Report drained;
+  drained.kind = ReportKind::drained;
+  drained.generation = generation_;
+  if (!settings_.has_streams) return owner_.reported(drained);
+  proto::DrainMarker marker;
+  marker.launch = FixedString<proto::DrainMarker::kLaunchDigits>(settings_.launch);
+  marker.nonce = drain_nonce(generation_);
+  marker.task = settings_.task;
+  const auto text = marker.text();
+  for (const int stream : {1, 2}) {
+    const Result<bool> put = put_marker(stream, text.view());
+    if (!put) return fail(put.error());
+    if (*put) drained.streams |= 1u << stream;
+  }
+  owner_.reported(drained);
+}
+
 void Node::advance() {
   if (current_) current_->step();
   decide_late_hellos();
@@ -191,7 +261,13 @@ void Node::advance() {
 void Node::report_progress() {
   if (!current_ || current_->phase() == reported_) return;
   reported_ = current_->phase();
-  if (reported_ == NodePhase::stopped) return report(ReportKind::stopped);
+  if (reported_ == NodePhase::stopped) {
+    Report stopped;
+    stopped.kind = ReportKind::stopped;
+    stopped.generation = generation_;
+    stopped.launches = launches(current_->launchers());
+    return owner_.reported(stopped);
+  }
   if (reported_ == NodePhase::abandoned) {
     const Error failure = current_->failure();
     current_.reset();
@@ -216,7 +292,8 @@ void Node::sync_images() {
 void Node::resume() {
   if (current_) current_->resume();
   current_.reset();
-  if (restored_.empty()) return;
+  if (restored_.empty() && proxies_back_ == 0) return;
+  proxies_back_ = 0;
   for (Connection* member : restored_) member->send(proto::Resume{});
   restored_.clear();
   started_ = true;

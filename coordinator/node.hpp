@@ -7,6 +7,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ class NodeOwner {
 // The one answer to a Request.
 void reply(Connection& connection, const Error& failure, const std::string& text, const std::string& json = "{}");
 
+// Where a part's coordinator has its task's standard output and error (Node::Settings::has_streams).
+inline constexpr int kTaskOutput = 4;
+inline constexpr int kTaskError = 5;
+
 class Node {
  public:
   struct Settings {
@@ -40,6 +45,10 @@ class Node {
     std::string key;
     std::uint64_t restored = 0;    // generation that is being brought back, 0 for a new program
     std::uint64_t expect = 0;      // how many processes that has here
+    std::set<std::int32_t> proxies;  // of these the launch proxies that wait for a launch: they run at once, to launch it anew
+    std::string launch;            // id of the launch that this part belongs to
+    std::uint32_t task = 0;        // the part's task in it
+    bool has_streams = false;      // descriptors 4 and 5 are that task's stdout and stderr; ours
   };
   Node(EventLoop& loop, NodeOwner& owner) : loop_(loop), owner_(owner) {}
   ~Node();
@@ -73,6 +82,8 @@ class Node {
   void register_root(Connection& connection, std::int32_t pid);
   void decide_late_hellos();
   void quiesce(const Order& order);
+  void look(const Order& order);
+  void drain();
   void report_progress();
   void sync_images();
   void resume();
@@ -95,6 +106,7 @@ class Node {
   std::uint64_t generation_ = 0;               // of the last order of a checkpoint
   std::vector<Undecided> undecided_;
   std::vector<Connection*> restored_;          // members that wait for everybody's return
+  std::uint64_t proxies_back_ = 0;             // members that did not have to
   std::int32_t root_ = 0;
   int watched_fd_ = -1;                        // pidfd of a process that lives; when it ends, we look who is left
   std::int32_t watched_pid_ = 0;

@@ -96,6 +96,7 @@ void NodeCheckpoint::quiesce_round() {
     return abandon(error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " is a launcher that the job waits for"));
   }
   std::erase_if(members_, [&](const auto& entry) { return entry.second.progress < Progress::quiesced && !census.members.contains(entry.first) && entry.second.connection == nullptr; });
+  launchers_ = census.launchers;
   const std::size_t known = members_.size();
   call_new_members(census);
   waited_for_ = census.pending;
@@ -220,7 +221,11 @@ void NodeCheckpoint::resume() {
 
 std::vector<store::ManifestImage> NodeCheckpoint::images() const {
   std::vector<store::ManifestImage> images;
-  for (const auto& [pid, member] : members_) images.push_back(member.image);
+  for (const auto& [pid, member] : members_) {
+    images.push_back(member.image);
+    for (const Launcher& launcher : launchers_)
+      if (launcher.process.parent == pid) images.back().launch = launcher.launch;
+  }
   return images;
 }
 

@@ -70,6 +70,8 @@ class NodeCheckpoint {
   // Phase written: tells all members to run on.
   void resume();
   void abandon(const Error& failure);
+  // Phase stopped or later: the launchers that run on behalf of members.
+  const std::vector<Launcher>& launchers() const { return launchers_; }
   // Phase written.
   std::vector<store::ManifestImage> images() const;
   std::uint64_t stopped_us() const;
@@ -103,6 +105,7 @@ class NodeCheckpoint {
   Error failure_;
   std::map<std::int32_t, Member> members_;
   std::vector<Process> waited_for_;
+  std::vector<Launcher> launchers_;
   Clock::time_point deadline_;
   Clock::time_point next_step_;
   std::uint64_t written_ns_ = 0;

@@ -6,9 +6,11 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/proto/drain_marker.hpp"
 #include "core/proto/messages.hpp"
 #include "core/store/manifest.hpp"
 
@@ -24,6 +26,14 @@ struct Order {
   int signal = 0;
 };
 
+// A launcher that runs on behalf of a launch proxy, as a look at the processes shows it.
+struct Launch {
+  std::string id;
+  std::int32_t proxy = 0;
+  std::string undrained;  // why what it relays cannot be drained, empty if it can
+  bool operator==(const Launch&) const = default;
+};
+
 struct Report {
   ReportKind kind{};
   std::uint64_t generation = 0;
@@ -32,7 +42,15 @@ struct Report {
   std::int32_t root = 0;                     // recorded
   std::uint64_t stopped_us = 0;              // recorded
   std::vector<store::ManifestImage> images;  // recorded
+  std::vector<Launch> launches;              // looked, stopped
+  unsigned streams = 0;                      // drained: as proto::NodeReport
 };
+
+// What tells the drain markers of one generation from those of another.
+FixedString<proto::DrainMarker::kNonceDigits> drain_nonce(std::uint64_t generation);
+
+// A part that belongs to a launch is called LAUNCH.TASK; 0 for others.
+std::uint32_t task_of(std::string_view part);
 
 // The root's end of the way to one node coordinator.
 class NodeLink {

@@ -30,6 +30,8 @@ bool send_order(Connection& connection, const Order& order) {
 bool send_report(Connection& connection, const Report& report) {
   std::vector<proto::NodeImage> images;
   for (const store::ManifestImage& image : report.images) images.push_back({image.pid, image.program, image.path, image.bytes, image.digest, image.launch});
+  std::vector<proto::NodeLaunch> launches;
+  for (const Launch& launch : report.launches) launches.push_back({launch.id, launch.proxy, launch.undrained});
   proto::NodeReport message;
   message.kind = report.kind;
   message.generation = report.generation;
@@ -40,6 +42,8 @@ bool send_report(Connection& connection, const Report& report) {
   message.root = report.root;
   message.stopped_us = report.stopped_us;
   message.images = {images.data(), static_cast<std::uint32_t>(images.size())};
+  message.launches = {launches.data(), static_cast<std::uint32_t>(launches.size())};
+  message.streams = report.streams;
   return connection.send(message);
 }
 
@@ -61,6 +65,8 @@ Report to_report(const Frame& frame) {
   message.images.for_each([&](const proto::NodeImage& image) {
     report.images.push_back({image.pid, std::string(image.program), std::string(image.path), image.bytes, image.digest, std::string(image.launch)});
   });
+  message.launches.for_each([&](const proto::NodeLaunch& launch) { report.launches.push_back({std::string(launch.launch), launch.proxy, std::string(launch.undrained)}); });
+  report.streams = message.streams;
   return report;
 }
 

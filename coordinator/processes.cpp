@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -56,16 +57,19 @@ void read_name(Process& process) {
   if (length > 0) process.name.assign(path, static_cast<std::size_t>(length));
 }
 
-bool carries(const Process& process, const std::string& computation) {
-  const std::string wanted = std::string(environment::kComputation) + "=" + computation;
-  const std::string text = read_proc(place_of(process.pid, process.thread), "environ");
+// A variable of the environment that a process was started with.
+std::optional<std::string> variable(const Process& process, const std::string& name) {
+  const std::string text = read_proc(place_of(process.pid, process.thread), "environ"), wanted = name + "=";
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = std::min(text.find('\0', start), text.size());
-    if (std::string_view(text).substr(start, end - start) == wanted) return true;
+    const std::string_view entry = std::string_view(text).substr(start, end - start);
+    if (entry.starts_with(wanted)) return std::string(entry.substr(wanted.size()));
     start = end + 1;
   }
-  return false;
+  return std::nullopt;
 }
+
+bool carries(const Process& process, const std::string& computation) { return variable(process, environment::kComputation) == computation; }
 
 // A field from the third on of a thread's stat (proc(5)); empty if it cannot be read.
 std::string stat_field(const std::string& thread, int number) {
@@ -155,6 +159,10 @@ Census take_census(const MemberTable& table, const std::string& computation, con
       if (child) read_name(process), census.dormant.push_back(process);
     } else if (child || ours.contains(pid) || carries(process, computation)) {
       read_name(process);
+      if (const auto launch = child ? variable(process, environment::kLaunch) : std::nullopt; launch && !carries(process, computation)) {
+        census.launchers.push_back({process, *launch, variable(process, environment::kLaunchUndrained).value_or("")});
+        continue;
+      }
       census.pending.push_back(process);
     }
   }

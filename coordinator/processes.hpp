@@ -20,12 +20,20 @@ struct Process {
   std::string name;              // for people: the executable's path, else the kernel's name in brackets
 };
 
+// A process that a launch proxy has started in its place (srun): no member, and what it started belongs to other parts of the computation.
+struct Launcher {
+  Process process;
+  std::string launch;
+  std::string undrained;  // option that makes output or input pass the proxy by, empty if there is none
+};
+
 // What a look at all processes showed.
 struct Census {
   std::map<std::int32_t, Process> members;  // may be signalled
   std::vector<Process> pending;             // belong to us and are between fork, exec and start-up
   std::vector<Process> dormant;             // launchers and programs of ours that a member has started and that still run
-  bool empty() const { return members.empty() && pending.empty() && dormant.empty(); }
+  std::vector<Launcher> launchers;          // children of members
+  bool empty() const { return members.empty() && pending.empty() && dormant.empty() && launchers.empty(); }
 };
 
 // `roots` are processes that belong even before their library has started (the launched program).

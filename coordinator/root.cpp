@@ -13,6 +13,7 @@
 
 namespace stasis::coordinator {
 namespace {
+constexpr int kMostAgain = 20;                   // a script that starts one short step after the other must not keep us for ever
 constexpr std::chrono::seconds kStartLimit{60};  // for whoever started us to register the first process
 }
 
@@ -28,14 +29,28 @@ Status Root::open() {
   node.key = key_;
   node.restored = settings_.restored;
   node.expect = settings_.expect;
+  if (settings_.restored != 0) {
+    STASIS_TRY_VALUE(node.proxies, read_restored());
+  }
   STASIS_TRY(node_.open(node));
   if (settings_.slurm) STASIS_TRY(listener_.open(store_.computation(), key_));
-  STASIS_TRY(store_.publish(key_, node_.run_directory().socket_path, listener_.port()));
+  STASIS_TRY(store_.publish(key_, node_.run_directory().socket_path, listener_.port(), settings_.restored));
   start_limit_ = Clock::now() + kStartLimit;
   schedule_next();
   log_line((settings_.restored != 0 ? "restarting generation " + std::to_string(settings_.restored) : "starting") + " on " + host_name() + ", computation " +
            store_.computation() + (settings_.interval_seconds != 0 ? ", a checkpoint every " + std::to_string(settings_.interval_seconds) + " s" : ""));
   return {};
+}
+
+// What the generation that is being brought back consists of. Returns the launch proxies that wait for a launch.
+Result<std::set<std::int32_t>> Root::read_restored() {
+  STASIS_TRY_VALUE(const store::Manifest manifest, store::read_manifest(store::generation_directory(store_.directory(), settings_.restored), settings_.restored));
+  for (const store::ManifestPart& part : manifest.parts) missing_parts_.insert(part.name);
+  missing_parts_.insert(store_layout::kRootPart);
+  std::set<std::int32_t> proxies;
+  for (const store::ManifestImage& image : manifest.images)
+    if (!image.launch.empty()) proxies.insert(image.pid);
+  return proxies;
 }
 
 int Root::run() {
@@ -50,7 +65,7 @@ int Root::run() {
 
 Clock::time_point Root::next_step() const {
   Clock::time_point when = std::min(node_.next_step(), listener_.next_step());
-  if (current_) when = std::min(when, current_->deadline());
+  if (current_) when = std::min(when, current_->next_step());
   else if (next_interval_ != Clock::time_point{} && node_.is_started()) when = std::min(when, next_interval_);
   if (!node_.is_started() && settings_.restored == 0) when = std::min(when, start_limit_);
   if (ending_) when = std::min(when, ending_->limit);
@@ -75,7 +90,7 @@ void Root::advance() {
   check_ending();
   if (current_ || ending_ || ended_ || !node_.is_started() || next_interval_ == Clock::time_point{} || Clock::now() < next_interval_) return;
   schedule_next();
-  if (const Status begun = start_checkpoint({"interval", false}); !begun) abandoned(begun.error());
+  if (const Status begun = start_checkpoint({"interval", false, 0}); !begun) abandoned(begun.error());
 }
 
 void Root::handle_events() {
@@ -108,12 +123,16 @@ void Root::handle(NodeLink& node, const Report& report) {
   }
 }
 
+// Nothing runs before everything is there, but for the launch proxies, which launch the other parts.
 void Root::handle_restored(NodeLink& node) {
-  if (&node != &own_) return;
+  missing_parts_.erase(node.shape().name);
+  if (!missing_parts_.empty()) return log_line(node.name() + " is back, waiting for part " + *missing_parts_.begin());
   Order resume;
   resume.kind = OrderKind::resume;
-  node.order(resume);
-  log_line("running again: generation " + std::to_string(settings_.restored) + ", " + std::to_string(settings_.expect) + " processes");
+  own_.order(resume);
+  for (RemoteNode* other : others_) other->order(resume);
+  log_line("running again: generation " + std::to_string(settings_.restored) + ", " + std::to_string(settings_.expect) + " processes" +
+           (others_.empty() ? "" : " here, " + std::to_string(others_.size()) + " parts elsewhere"));
 }
 
 void Root::came(RemoteNode& node) {
@@ -129,6 +148,10 @@ void Root::lost(RemoteNode& node) {
   if (noticed_ == &node) noticed_ = &own_;
   if (ending_) ending_->waited_for.erase(&node);
   if (current_) current_->lose(node);
+  if (node.restored() != 0 && !node_.is_started()) {
+    log_line("restart failed: " + node.name() + " was lost");
+    ended_ = true;
+  }
 }
 
 // The node has held the signal. If no last checkpoint can answer it, it is delivered after all.
@@ -140,7 +163,7 @@ void Root::handle_notice(NodeLink& node, int signal) {
     abandoned(current_->failure());
   }
   noticed_ = &node, notice_signal_ = signal;
-  if (const Status begun = start_checkpoint({"notice", true}); !begun) abandoned(begun.error());
+  if (const Status begun = start_checkpoint({"notice", true, 0}); !begun) abandoned(begun.error());
 }
 
 void Root::answer(const Error& failure, const std::string& text, const std::string& json) {
@@ -164,6 +187,9 @@ void Root::requested(Connection& connection, const proto::Request& request) {
       askers_.push_back(&connection);
       last_answer_ = "ended", last_json_ = "{}";
       return begin_ending();
+    case proto::Verb::drained:
+      if (current_) current_->drained(request.launch, request.nonce, request.task, static_cast<int>(request.stream));
+      return reply(connection, {}, "taken");
     case proto::Verb::register_root: break;
   }
   reply(connection, error(ErrorCode::protocol), "unknown verb");
@@ -171,7 +197,7 @@ void Root::requested(Connection& connection, const proto::Request& request) {
 
 void Root::want_checkpoint(Connection& connection, const proto::Request& request) {
   if (current_ || ending_) return reply(connection, error(ErrorCode::busy), store_.directory());
-  const Wanted wanted{std::string(request.reason.empty() ? "command" : request.reason), request.exit_after};
+  const Wanted wanted{std::string(request.reason.empty() ? "command" : request.reason), request.exit_after, 0};
   askers_.push_back(&connection);
   if (!node_.is_started()) {  // the answer comes when the processes are there and the checkpoint is done
     early_ = wanted;
@@ -201,6 +227,8 @@ Status Root::start_checkpoint(const Wanted& wanted) {
   wish.generation = store_.next_generation();
   wish.reason = wanted.reason;
   wish.exit_after = wanted.exit_after;
+  wish.has_launches = settings_.slurm;
+  wanted_ = wanted;
   STASIS_TRY(store_.begin_generation(wish.generation));
   std::vector<NodeLink*> nodes{&own_};
   nodes.insert(nodes.end(), others_.begin(), others_.end());
@@ -210,6 +238,14 @@ Status Root::start_checkpoint(const Wanted& wanted) {
 
 void Root::abandoned(const Error& failure) {
   const std::string line = sentence(failure);
+  if (failure.code == ErrorCode::launch_changed && current_ && !ending_ && wanted_.again != kMostAgain) {
+    log_line("checkpoint begun anew: " + line);
+    store_.remove_generation(current_->wish().generation);
+    current_.reset();
+    Wanted wanted = wanted_;
+    ++wanted.again;
+    if (const Status begun = start_checkpoint(wanted); begun) return;
+  }
   log_line("checkpoint abandoned: " + line);
   if (settings_.slurm) dprintf(STDERR_FILENO, "stasis: checkpoint abandoned: %s\n", line.c_str());
   if (current_) store_.remove_generation(current_->wish().generation);

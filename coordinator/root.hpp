@@ -61,6 +61,7 @@ class Root final : public NodeOwner, public NodeAudience {
   struct Wanted {  // a checkpoint that somebody asked for
     std::string reason;
     bool exit_after = false;
+    int again = 0;  // how often it has been begun anew because a step began or ended meanwhile
   };
   struct Ending {
     std::set<NodeLink*> waited_for;
@@ -72,6 +73,7 @@ class Root final : public NodeOwner, public NodeAudience {
   void handle_events();
   void handle(NodeLink& node, const Report& report);
   void handle_restored(NodeLink& node);
+  Result<std::set<std::int32_t>> read_restored();
   void handle_notice(NodeLink& node, int signal);
   void want_checkpoint(Connection& connection, const proto::Request& request);
   Status start_checkpoint(const Wanted& wanted);
@@ -94,6 +96,7 @@ class Root final : public NodeOwner, public NodeAudience {
   std::vector<RemoteNode*> others_;
   std::deque<Event> events_;
   std::optional<RootCheckpoint> current_;
+  Wanted wanted_;                       // what the current checkpoint was asked for
   std::vector<Connection*> askers_;     // of the current checkpoint, or of the end
   std::optional<Wanted> early_;         // asked for before the computation was there
   std::optional<Ending> ending_;
@@ -101,7 +104,7 @@ class Root final : public NodeOwner, public NodeAudience {
   NodeLink* noticed_ = nullptr;         // the node whose notice the current checkpoint answers
   int notice_signal_ = 0;
   bool final_committed_ = false;        // further notices are only echoes
-  bool restored_ = false;               // all processes of a restart run
+  std::set<std::string> missing_parts_; // of a restart: those whose processes are not all there
   bool ended_ = false;
   Clock::time_point next_interval_{};
   Clock::time_point start_limit_{};

@@ -218,9 +218,9 @@ void Store::prune(std::uint64_t keep) const {
   for (const std::uint64_t number : doomed) remove_generation(number);
 }
 
-Status Store::publish(const std::string& key, const std::string& socket, std::uint16_t port) const {
+Status Store::publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored) const {
   const Json document{{"computation", computation_}, {"key", key},       {"host", host_name()},
-                      {"pid", ::getpid()},           {"socket", socket}, {"port", port}, {"started", std::time(nullptr)}};
+                      {"pid", ::getpid()},           {"socket", socket}, {"port", port}, {"restored", restored}, {"started", std::time(nullptr)}};
   return write_whole(directory_ + "/" + store_layout::kCoordinator, document.dump(2) + "\n", 0600, false);
 }
 

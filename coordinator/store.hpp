@@ -32,8 +32,9 @@ class Store {
   void prune(std::uint64_t keep) const;
   std::vector<std::uint64_t> committed() const;
 
-  // DIR/coordinator: where the running coordinator is, and the key; mode 0600. `port` is where nodes connect to, 0 for nowhere.
-  Status publish(const std::string& key, const std::string& socket, std::uint16_t port) const;
+  // DIR/coordinator: where the running coordinator is, and the key; mode 0600. `port` is where nodes connect to, 0 for nowhere;
+  // `restored` the generation that is being brought back, 0 for none.
+  Status publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored) const;
   void retract() const;
 
  private:

@@ -20,6 +20,13 @@ inline constexpr const char* kStdio = "STASIS_STDIO";
 // Set to "slurm" in the batch shell and tasks of a Slurm job: notices of termination from slurmstepd are held back, see
 // hijack/engine/notice.cpp.
 inline constexpr const char* kBatch = "STASIS_BATCH";
+// Id of the launch that a process belongs to, 8 hex digits: set by a launch proxy for the launcher that it starts (srun), which hands it on to its tasks. It
+// stays the same over restarts.
+inline constexpr const char* kLaunch = "STASIS_LAUNCH";
+// Set to 1 beside it when the launcher is started anew after a restart: its tasks are to be brought back.
+inline constexpr const char* kLaunchAgain = "STASIS_LAUNCH_AGAIN";
+// Set beside it when output or input of the launch passes the proxy by: the option that makes it so, for people.
+inline constexpr const char* kLaunchUndrained = "STASIS_LAUNCH_UNDRAINED";
 // How ids come back: "namespace" (default).
 inline constexpr const char* kIds = "STASIS_IDS";
 // Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def; errno is a number (5, EIO, if it is left out), skip how

@@ -106,9 +106,9 @@ TEST_F(StoreTest, NodesFindTheRootByTheStore) {
   const auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
   EXPECT_EQ(read_root_address(directory_).error().code, ErrorCode::no_coordinator);
-  ASSERT_TRUE((*store).publish("abcd", "/nowhere", 0).ok());
+  ASSERT_TRUE((*store).publish("abcd", "/nowhere", 0, 0).ok());
   EXPECT_EQ(read_root_address(directory_).error().code, ErrorCode::no_coordinator) << "it takes no nodes";
-  ASSERT_TRUE((*store).publish("abcd", "/nowhere", 4711).ok());
+  ASSERT_TRUE((*store).publish("abcd", "/nowhere", 4711, 0).ok());
   const auto address = read_root_address(directory_);
   ASSERT_TRUE(address.ok());
   EXPECT_EQ((*address).key, "abcd");
@@ -140,7 +140,7 @@ TEST_F(StoreTest, IsUsedOnceByANewProgram) {
 TEST_F(StoreTest, KeepsTheKeyToItsOwner) {
   const auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
-  ASSERT_TRUE((*store).publish("secret", "/dev/shm/nobody/listens", 0).ok());
+  ASSERT_TRUE((*store).publish("secret", "/dev/shm/nobody/listens", 0, 0).ok());
   struct stat status{};
   const std::string path = directory_ + "/" + store_layout::kCoordinator;
   ASSERT_EQ(::stat(path.c_str(), &status), 0);

@@ -250,7 +250,7 @@ struct NoticeAnswer {
   }
 };
 
-enum class Verb : std::uint8_t { checkpoint = 1, kill = 2, status = 3, stop = 4, register_root = 5 };
+enum class Verb : std::uint8_t { checkpoint = 1, kill = 2, status = 3, stop = 4, register_root = 5, drained = 6 };
 
 // control -> coordinator.
 struct Request {
@@ -260,6 +260,10 @@ struct Request {
   bool exit_after = false;      // checkpoint: end the computation when it is committed
   std::int32_t pid = 0;         // register_root: the first process, whose end is the end of the computation's foreground part
   std::string_view reason;      // checkpoint: why ("command", "interval", "notice"), kept in the manifest
+  std::string_view launch;      // drained, by a launch proxy, which needs no key: everything before the marker of this launch...
+  std::string_view nonce;       // ...with this nonce...
+  std::uint32_t task = 0;       // ...from this task...
+  std::uint32_t stream = 0;     // ...on its standard output (1) or error (2) has been passed on
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("verb", self.verb);
@@ -267,6 +271,10 @@ struct Request {
     archive("exit_after", self.exit_after);
     archive("pid", self.pid);
     archive("reason", self.reason);
+    archive("launch", self.launch);
+    archive("nonce", self.nonce);
+    archive("task", self.task);
+    archive("stream", self.stream);
   }
 };
 
@@ -347,6 +355,8 @@ enum class NodeOrderKind : std::uint8_t {
   resume = 4,    // let all processes run on; no report
   abandon = 5,   // undo and let all processes run on; no report
   end = 6,       // end all processes, then report ended
+  look = 8,      // say which launches wait here, then report looked; nobody is stopped
+  drain = 9,     // put a drain marker behind what your tasks have written, then report drained
   deliver = 7,   // the notice that you reported is not met by a checkpoint: send its signal to your first process; no report
 };
 
@@ -375,6 +385,21 @@ enum class NodeReportKind : std::uint8_t {
   restored = 6,  // by itself: all processes of a restart are there and wait for resume
   notice = 7,    // by itself: the batch system asked a process of this node to end
   empty = 8,     // by itself: no process is left here
+  looked = 9,
+  drained = 10,
+};
+
+// A launcher that runs on behalf of a launch proxy.
+struct NodeLaunch {
+  std::string_view launch;
+  std::int32_t proxy = 0;       // pid
+  std::string_view undrained;   // why what it relays cannot be drained, empty if it can
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("launch", self.launch);
+    archive("proxy", self.proxy);
+    archive("undrained", self.undrained);
+  }
 };
 
 struct NodeImage {
@@ -407,6 +432,8 @@ struct NodeReport {
   std::int32_t root = 0;              // recorded: the node's first process, 0 if it has ended
   std::uint64_t stopped_us = 0;       // recorded: since its first thread was stopped
   Sequence<NodeImage> images;         // recorded
+  Sequence<NodeLaunch> launches;      // looked, stopped
+  std::uint32_t streams = 0;          // drained: bit 1 (value 2) stdout, bit 2 (value 4) stderr of its task have a marker
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("kind", self.kind);
@@ -418,6 +445,8 @@ struct NodeReport {
     archive("root", self.root);
     archive("stopped_us", self.stopped_us);
     archive("images", self.images);
+    archive("launches", self.launches);
+    archive("streams", self.streams);
   }
 };
 
