@@ -27,6 +27,8 @@ inline constexpr const char* kLaunch = "STASIS_LAUNCH";
 inline constexpr const char* kLaunchAgain = "STASIS_LAUNCH_AGAIN";
 // Set beside it when output or input of the launch passes the proxy by: the option that makes it so, for people.
 inline constexpr const char* kLaunchUndrained = "STASIS_LAUNCH_UNDRAINED";
+// Set beside it: absolute path of the computation's store.
+inline constexpr const char* kLaunchStore = "STASIS_LAUNCH_STORE";
 // How ids come back: "namespace" (default).
 inline constexpr const char* kIds = "STASIS_IDS";
 // Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def; errno is a number (5, EIO, if it is left out), skip how

@@ -1,7 +1,7 @@
-// The coordinator's start from the batch step.
+// The coordinator's start from the step that it leads.
 //
-// Why from task_init of the batch step: a process made there belongs to the user and to the step's cgroup, gets no signal of Slurm's,
-// and lives until the batch step ends, also through the time that a preempted job has left (measured with Slurm 22.05; from any
+// Why from task_init: a process made there belongs to the user and to the step's cgroup, gets no signal of Slurm's,
+// and lives until the step ends, a batch step also through the time that a preempted job has left (measured with Slurm 22.05; from any
 // other callback it would outlive the job or die of its first signal).
 // World: SPANK, in slurmstepd's child.
 #include "spank_plugin/job_coordinator.hpp"
@@ -33,6 +33,7 @@ namespace {
 
 constexpr std::chrono::seconds kReadyDeadline{10};
 constexpr int kReadyFd = 3;
+constexpr int kTaskStreams = 4;  // and 5, see stasis-coordinator(8), --streams
 
 class Descriptor {
  public:
@@ -58,16 +59,20 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // In the grandchild: nothing of slurmstepd's stays open, and messages go where the job's own go.
-[[noreturn]] void become_coordinator(int ready, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
+[[noreturn]] void become_coordinator(int ready, bool streams, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
   ::setsid();
+  const int first = ::fcntl(ready, F_DUPFD, kTaskStreams + 2);  // out of the way of the numbers that are promised
+  if (streams) {
+    ::dup2(STDOUT_FILENO, kTaskStreams);
+    ::dup2(STDERR_FILENO, kTaskStreams + 1);
+  }
   const int null = ::open("/dev/null", O_RDWR);
   if (null >= 0) {
     ::dup2(null, STDIN_FILENO);
     ::dup2(null, STDOUT_FILENO);
   }
-  if (ready != kReadyFd) ::dup2(ready, kReadyFd);
-  else ::fcntl(kReadyFd, F_SETFD, 0);
-  ::close_range(kReadyFd + 1, ~0u, 0);
+  ::dup2(first, kReadyFd);
+  ::close_range(streams ? kTaskStreams + 2 : kReadyFd + 1, ~0u, 0);
   if (::chdir("/") != 0) ::_exit(127);
   ::execve(arguments[0], arguments.data(), environment.data());
   const std::string problem = std::string("error: cannot run ") + arguments[0] + ": " + std::strerror(errno) + "\n";
@@ -95,7 +100,8 @@ Result<FixedString<320>> read_line(int fd) {
   }
 }
 
-Result<JobCoordinator> read_address(const std::string& store) {
+// The root's is in the store. A part's run directory has the name that every node coordinator gives it (core/environment.hpp).
+Result<JobCoordinator> read_address(const std::string& store, const std::string& part) {
   const std::string path = store + "/" + store_layout::kCoordinator;
   std::ifstream file(path);
   const nlohmann::json address = nlohmann::json::parse(file, nullptr, false);
@@ -106,6 +112,10 @@ Result<JobCoordinator> read_address(const std::string& store) {
   coordinator.socket = address.value("socket", "");
   coordinator.run_directory = coordinator.socket.substr(0, coordinator.socket.rfind('/'));
   if (coordinator.computation.empty() || coordinator.run_directory.empty()) return error(ErrorCode::no_coordinator, path);
+  if (part.empty()) return coordinator;
+  coordinator.computation += "." + part;
+  coordinator.run_directory = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid()) + "/" + coordinator.computation;
+  coordinator.socket = coordinator.run_directory + "/" + run_directory::kSocket;
   return coordinator;
 }
 
@@ -177,14 +187,10 @@ Result<Installation> find_installation() {
   return found;
 }
 
-Result<JobCoordinator> start_coordinator(const Installation& installation, const std::string& store, const Wish& wish,
-                                         const std::vector<std::string>& environment) {
-  std::vector<std::string> arguments = {installation.coordinator, "--store", store, "--batch", "slurm",
-                                        "--ready-fd", std::to_string(kReadyFd)};
-  if (wish.interval_seconds != 0) {
-    arguments.insert(arguments.end(), {"--interval", std::string(format_duration(wish.interval_seconds).view())});
-  }
-  if (wish.keep != 0) arguments.insert(arguments.end(), {"--keep", std::to_string(wish.keep)});
+Result<JobCoordinator> start_coordinator(const Installation& installation, const Lead& lead, const std::vector<std::string>& environment) {
+  std::vector<std::string> arguments = {installation.coordinator, "--store", lead.store, "--ready-fd", std::to_string(kReadyFd)};
+  if (!lead.part.empty()) arguments.insert(arguments.end(), {"--part", lead.part, "--streams"});
+  arguments.insert(arguments.end(), lead.options.begin(), lead.options.end());
   const std::vector<char*> argument_list = pointers(arguments);
   const std::vector<char*> environment_list = pointers(environment);
 
@@ -195,7 +201,7 @@ Result<JobCoordinator> start_coordinator(const Installation& installation, const
   const pid_t child = ::fork();
   if (child < 0) return system_error("fork", -errno);
   if (child == 0) {
-    if (::fork() == 0) become_coordinator(writing.get(), argument_list, environment_list);
+    if (::fork() == 0) become_coordinator(writing.get(), !lead.part.empty(), argument_list, environment_list);
     ::_exit(0);
   }
   writing.reset();
@@ -207,7 +213,7 @@ Result<JobCoordinator> start_coordinator(const Installation& installation, const
     if (reason.starts_with("error: ")) reason.remove_prefix(7);
     return error(ErrorCode::no_coordinator, reason.empty() ? "it ended at once" : reason);
   }
-  return read_address(store);
+  return read_address(lead.store, lead.part);
 }
 
 Status register_root(const JobCoordinator& coordinator) {

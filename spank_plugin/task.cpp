@@ -3,8 +3,9 @@
 //   the batch script, nothing saved yet   starts the job's coordinator, then runs under the library
 //   the batch script, something saved     becomes `stasis restart`; if that is impossible it fails, it does not begin again from the
 //                                         start: what the job had written would be overwritten by a run that nobody asked for
-//   a step of a checkpointed batch job    runs as without us: steps have no images yet, and while one runs a checkpoint of the
-//                                         job is abandoned with a message
+//   a task of a step that a launch proxy  becomes the first process of a part of the job's computation, or, when the proxy launches anew after a
+//   of a checkpointed job has launched    restart, `stasis restart --part`; one task a node, else the step runs without checkpoints
+//   another step of a checkpointed job    runs as without us, and while it runs a checkpoint of the job is abandoned with a message
 //   a step of one task outside of such    as the batch script: the step is a computation
 //   a step of more tasks                  runs without checkpoints, after one line that says so
 //
@@ -70,12 +71,9 @@ std::vector<std::string> environment_of_our_programs(spank_t spank) {
   return environment;
 }
 
-[[noreturn]] void become_restart(spank_t spank, const Installation& installation, const std::string& store, const Wish& wish) {
+[[noreturn]] void become_restart(spank_t spank, const Installation& installation, const std::string& store, const std::vector<std::string>& options) {
   std::vector<std::string> arguments = {installation.program, "restart", store};
-  if (wish.interval_seconds != 0) {
-    arguments.insert(arguments.end(), {"--interval", std::string(format_duration(wish.interval_seconds).view())});
-  }
-  if (wish.keep != 0) arguments.insert(arguments.end(), {"--keep", std::to_string(wish.keep)});
+  arguments.insert(arguments.end(), options.begin(), options.end());
   const std::vector<std::string> environment = environment_of_our_programs(spank);
   std::vector<char*> argument_list;
   std::vector<char*> environment_list;
@@ -88,10 +86,17 @@ std::vector<std::string> environment_of_our_programs(spank_t spank) {
   ::_exit(describe(ErrorCode::restore_failed).exit_status);
 }
 
-// The task's program becomes the first process of a computation.
-Status join_computation(spank_t spank, const Installation& installation, const std::string& store, const Wish& wish) {
-  STASIS_TRY_VALUE(const JobCoordinator coordinator,
-                   start_coordinator(installation, store, wish, environment_of_our_programs(spank)));
+// What the job asked for, as options of stasis-coordinator and of stasis restart.
+std::vector<std::string> schedule_options(const Wish& wish) {
+  std::vector<std::string> options;
+  if (wish.interval_seconds != 0) options.insert(options.end(), {"--interval", std::string(format_duration(wish.interval_seconds).view())});
+  if (wish.keep != 0) options.insert(options.end(), {"--keep", std::to_string(wish.keep)});
+  return options;
+}
+
+// The task's program becomes the first process of a computation, or of a part of one.
+Status join_computation(spank_t spank, const Installation& installation, const Lead& lead) {
+  STASIS_TRY_VALUE(const JobCoordinator coordinator, start_coordinator(installation, lead, environment_of_our_programs(spank)));
   STASIS_TRY(register_root(coordinator));
   set_job_variable(spank, environment::kComputation, coordinator.computation);
   set_job_variable(spank, environment::kRunDirectory, coordinator.run_directory);
@@ -112,8 +117,10 @@ void start_or_restart(spank_t spank, const Wish& wish) {
     if (saved) ::_exit(describe(ErrorCode::restore_failed).exit_status);
     return;
   }
-  if (saved) become_restart(spank, *installation, store, wish);
-  if (const Status joined = join_computation(spank, *installation, store, wish); !joined) {
+  std::vector<std::string> options = schedule_options(wish);
+  if (saved) become_restart(spank, *installation, store, options);
+  options.insert(options.end(), {"--batch", "slurm"});
+  if (const Status joined = join_computation(spank, *installation, {store, "", options}); !joined) {
     tell("the job runs without checkpoints: " + words(joined.error()));
   }
 }
@@ -127,6 +134,33 @@ void leave_computation(spank_t spank) {
   const std::string rest = without_library(*preload);
   if (rest.empty()) unset_job_variable(spank, environment::kPreload);
   else if (rest != *preload) set_job_variable(spank, environment::kPreload, rest);
+}
+
+std::uint32_t number_of(spank_t spank, spank_item_t item) {
+  std::uint32_t number = 0;
+  return spank_get_item(spank, item, &number) == ESPANK_SUCCESS ? number : 0;
+}
+
+// A task that a launch proxy of a checkpointed job has launched. The store is the job's own.
+void join_launch(spank_t spank, const std::string& launch) {
+  const auto store = job_variable_value(spank, environment::kLaunchStore);
+  const bool again = job_variable_value(spank, environment::kLaunchAgain).has_value();
+  for (const char* name : {environment::kLaunch, environment::kLaunchAgain, environment::kLaunchUndrained, environment::kLaunchStore}) unset_job_variable(spank, name);
+  const auto installation = find_installation();
+  const std::string part = launch + "." + std::to_string(number_of(spank, S_JOB_NODEID));
+  if (again) {
+    if (installation && store) become_restart(spank, *installation, *store, {"--part", part});
+    tell("cannot restart a step of the job: " + (installation ? std::string("its store is not known") : words(installation.error())));
+    ::_exit(describe(ErrorCode::restore_failed).exit_status);
+  }
+  if (number_of(spank, S_JOB_LOCAL_TASK_COUNT) != 1) {
+    if (number_of(spank, S_TASK_ID) == 0) tell("the step runs without checkpoints: only one task a node can have them; while it runs none of the job is taken");
+    return;
+  }
+  const Status joined = !installation ? Status(installation.error())
+                        : !store      ? Status(error(ErrorCode::no_store))
+                                      : join_computation(spank, *installation, {*store, part, {"--launch", launch, "--parts", std::to_string(number_of(spank, S_JOB_NNODES))}});
+  if (!joined) tell("the step runs without checkpoints: " + words(joined.error()));
 }
 
 bool is_single_task(spank_t spank) {
@@ -145,6 +179,7 @@ void prepare_task(spank_t spank) {
   std::uint32_t step = 0;
   if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS) return;
   if (step >= SLURM_MAX_NORMAL_STEP_ID && step != SLURM_BATCH_SCRIPT) return;  // the extern step, the shell of salloc
+  if (const auto launch = job_variable_value(spank, environment::kLaunch); launch && step != SLURM_BATCH_SCRIPT) return join_launch(spank, *launch);
   const auto wish = read_wish(spank);
   const bool inside = step != SLURM_BATCH_SCRIPT && job_variable_value(spank, environment::kComputation).has_value();
   if (inside) return leave_computation(spank);
