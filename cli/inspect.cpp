@@ -79,6 +79,7 @@ Json descriptors_of(const image::Image& image) {
       constexpr const char* kAccess[] = {"read", "write", "read-write", "none"};
       entry["kind"] = kind_name(description.kind);
       entry["path"] = readable(description.path);
+      if (!description.removed_name.empty()) entry["removed_name"] = readable(description.removed_name);
       entry["access"] = kAccess[description.status_flags & O_ACCMODE];
       entry["offset"] = description.offset;
       entry["size"] = description.size;

@@ -13,6 +13,7 @@ void merge(std::map<std::uint64_t, Shared<Record>>& all, const std::vector<Recor
   for (const Record& record : records) {
     auto [entry, fresh] = all.try_emplace(record.id, Shared<Record>{record, nullptr});
     if (record.content.present && entry->second.content == nullptr) entry->second = {record, &image};
+    else if (record.recorder && entry->second.content == nullptr) entry->second.record = record;  // it was written or refused by what this one says
   }
 }
 

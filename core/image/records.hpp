@@ -221,7 +221,7 @@ struct DescriptionRecord {
   std::uint64_t size = 0;           // regular files: length at the checkpoint, to which a file open for writing is brought back
   std::uint64_t mtime_ns = 0;
   bool deleted = false;             // no name leads to it any more
-  std::string_view path;            // as /proc/self/fd says, without " (deleted)"
+  std::string_view path;            // as /proc/self/fd says, without " (deleted)"; or another name of that file
   ContentRange content;             // pipes: unread bytes; deleted files: all; small files open for reading: a copy in case the file goes
   std::uint32_t capacity = 0;       // pipes: F_GETPIPE_SZ
   std::uint32_t stdio = 0;          // launch_stdio, terminal: which of 0, 1, 2 it was at launch
@@ -229,6 +229,7 @@ struct DescriptionRecord {
   std::uint32_t owner_signal = 0;   // F_GETSIG
   std::int32_t owner = 0;           // F_GETOWN: positive pid, negative group
   bool semaphore = false;           // event_counter: EFD_SEMAPHORE
+  std::string_view removed_name;    // regular files whose `path` is another name: the one that /proc/self/fd says and that is gone
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -250,6 +251,7 @@ struct DescriptionRecord {
     archive("owner_signal", self.owner_signal);
     archive("owner", self.owner);
     archive("semaphore", self.semaphore);
+    archive("removed_name", self.removed_name);
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include <linux/kcmp.h>
 
+#include "hijack/engine/other_name.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/text.hpp"
 
@@ -47,6 +48,8 @@ class Lister {
       const auto fd = static_cast<int>(Text(name).number());
       return fd == own_ || fd == directory.get() ? Status() : visit(fd);
     }));
+    OtherName names(arena_, all_.descriptions);
+    for (Description& description : all_.descriptions) find_other_name(description, names);
     return all_;
   }
 
@@ -93,6 +96,17 @@ class Lister {
     if (record.path.starts_with("/proc/") || (record.path.starts_with("/dev/") && !regular)) return;  // mounted otherwise in another namespace
     record.deleted = true;
     if (record.path.ends_with(kDeleted)) record.path.remove_suffix(kDeleted.size());
+  }
+
+  // A file that has lost its name but has another stays where it is.
+  static void find_other_name(Description& description, OtherName& names) noexcept {
+    image::DescriptionRecord& record = description.record;
+    if (record.kind != image::DescriptionKind::regular_file || !record.deleted || description.status.st_nlink == 0) return;
+    const std::string_view name = names.find(description);
+    if (name.empty()) return;
+    record.removed_name = record.path;
+    record.path = name;
+    record.deleted = false;
   }
 
   // The index of the description, new or known. Only descriptors that agree in all that is shared can be duplicates of each other.

@@ -2,7 +2,8 @@
 //
 // A file with a name stays where it is. If it is open for writing its bytes must be durable when the generation is committed, so that a loss of power
 // cannot make it shorter than the length that is recorded: the coordinator sees to it while the program runs (coordinator/written_files.hpp). Only
-// what nobody can open by its name is synced here, where everybody waits. A file without a name is kept whole, one whose other name cannot be known is refused; of a small file that is only read a copy is kept, should it go.
+// what nobody can open by its name is synced here, where everybody waits. A file without a name is kept whole; one that has a name which was not found
+// (engine/other_name.hpp) is refused if it is open for writing; of a small file that is only read a copy is kept, should it go.
 // World: hijack, leader.
 #include "hijack/kinds/kind.hpp"
 
@@ -22,7 +23,7 @@ Status record(Description& description, Sink& sink) noexcept {
   const bool kernels = record.path.starts_with("/proc/") || record.path.starts_with("/sys/");
   const bool written = (record.status_flags & O_ACCMODE) != O_RDONLY;
   if (record.deleted && written && description.status.st_nlink != 0)  // bytes written later would not reach the other name
-    return error(ErrorCode::unsupported, FixedString<320>("a file whose name was removed while it has another one: ").append(record.path));
+    return error(ErrorCode::unsupported, FixedString<320>("a file whose name was removed and whose other name was not found: ").append(record.path));
   if (record.deleted) return record_content(description.fd, record.size, record.content, sink);
   if (kernels) return {};
   if (written) {

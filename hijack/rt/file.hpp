@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "core/base/fixed_string.hpp"
 #include "core/base/result.hpp"
@@ -66,7 +67,7 @@ std::string_view read_link(const char* path, Path& target) noexcept;
 // The same, into memory of the arena; ends with a NUL.
 std::string_view read_link(const char* path, Arena& arena) noexcept;
 
-// Calls visit(name) for each entry of the directory but . and ..; visit returns a Status, the first failure ends the walk.
+// Calls visit(name), or visit(name, inode), for each entry of the directory but . and ..; visit returns a Status, the first failure ends the walk.
 template <class Visit>
 Status for_each_entry(int directory, Visit&& visit) noexcept {
   alignas(8) char buffer[4096];
@@ -75,12 +76,18 @@ Status for_each_entry(int directory, Visit&& visit) noexcept {
     if (count < 0) return system_error("list a directory", count);
     if (count == 0) return {};
     for (long at = 0; at < count;) {
+      std::uint64_t inode;
       std::uint16_t length;
-      std::memcpy(&length, buffer + at + 16, sizeof length);  // struct linux_dirent64, getdents(2)
+      std::memcpy(&inode, buffer + at, sizeof inode);  // struct linux_dirent64, getdents(2)
+      std::memcpy(&length, buffer + at + 16, sizeof length);
       const std::string_view name(buffer + at + 19);
       at += length;
       if (name == "." || name == "..") continue;
-      STASIS_TRY(visit(name));
+      if constexpr (std::is_invocable_v<Visit&, std::string_view, std::uint64_t>) {
+        STASIS_TRY(visit(name, inode));
+      } else {
+        STASIS_TRY(visit(name));
+      }
     }
   }
 }

@@ -2,7 +2,8 @@
 //
 // A file that was open for writing goes back to its length at the checkpoint: what the program wrote after it, it will write
 // again. What is cut off is kept in the store, once a file. A file without a name, or a small file that was only read and is not there any more as it
-// was, comes from the content in the image, as a file without a name. Nothing is ever created under its name or truncated by opening.
+// was, comes from the content in the image, as a file without a name. Nothing is ever created under its name or truncated by opening; only a file that
+// was opened by a name that it has lost, and has another, gets that name back for the moment of opening, where it is free.
 // World: programs.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/unique_fd.hpp"
@@ -98,9 +100,23 @@ Status cut(const Workshop& workshop, const Description& description, int fd, std
   return {};
 }
 
+bool is_same(const struct stat& one, const struct stat& other) { return one.st_ino == other.st_ino && one.st_dev == other.st_dev; }
+
+// Opens the file by a name that it lost, so that /proc shows it so again; nothing if the name is taken or cannot be had.
+UniqueFd open_by_removed_name(const std::string& name, const std::string& removed, int flags) {
+  struct stat wanted{}, linked{}, opened{};
+  if (::link(name.c_str(), removed.c_str()) != 0) return {};
+  UniqueFd fd(::open(removed.c_str(), flags));
+  if (::stat(name.c_str(), &wanted) != 0) return {};
+  if (::lstat(removed.c_str(), &linked) == 0 && is_same(linked, wanted)) ::unlink(removed.c_str());
+  return fd && ::fstat(fd.get(), &opened) == 0 && is_same(opened, wanted) ? std::move(fd) : UniqueFd();
+}
+
 Status open_by_name(Workshop& workshop, const Description& description) {
   const image::DescriptionRecord& record = description.record;
-  UniqueFd fd(::open(label(description).c_str(), open_flags(record)));
+  UniqueFd fd;
+  if (!record.removed_name.empty()) fd = open_by_removed_name(label(description), std::string(record.removed_name), open_flags(record));
+  if (!fd) fd.reset(::open(label(description).c_str(), open_flags(record)));
   if (!fd && (errno == EACCES || errno == EPERM)) {
     const int ours = inherited(record);
     if (ours >= 0) return workshop.put(record.id, ::fcntl(ours, F_DUPFD_CLOEXEC, 3));  // its offset and length are its owner's business
@@ -142,11 +158,18 @@ Status open_from_image(Workshop& workshop, const std::vector<const Description*>
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   for (const std::vector<const Description*>& group : by_object(all)) {
-    if (comes_from_image(*workshop.computation, *group.front())) {
+    // One process may have found a name of the file that another did not.
+    const auto named = std::find_if(group.begin(), group.end(), [](const Description* one) { return !one->record.deleted; });
+    const Description& representative = named == group.end() ? *group.front() : **named;
+    if (comes_from_image(*workshop.computation, representative)) {
       STASIS_TRY(open_from_image(workshop, group));
       continue;
     }
-    for (const Description* one : group) STASIS_TRY(open_by_name(workshop, *one));
+    for (const Description* member : group) {
+      Description one = *member;
+      if (one.record.deleted) one.record.removed_name = std::exchange(one.record.path, representative.record.path);
+      STASIS_TRY(open_by_name(workshop, one));
+    }
   }
   return {};
 }
