@@ -64,6 +64,7 @@ int Root::run() {
 }
 
 Clock::time_point Root::next_step() const {
+  if (!events_.empty() || (current_ && current_->is_over())) return Clock::now();
   Clock::time_point when = std::min(node_.next_step(), listener_.next_step());
   if (current_) when = std::min(when, current_->next_step());
   else if (next_interval_ != Clock::time_point{} && node_.is_started()) when = std::min(when, next_interval_);
