@@ -70,7 +70,7 @@ int list_running(bool json) {
   coordinator::sweep_run_directories();
   std::error_code problem;
   for (const auto& entry : std::filesystem::directory_iterator(coordinator::users_run_directories(), problem)) {
-    const std::string store = std::filesystem::read_symlink(entry.path() / coordinator::kStoreLink, problem).string();
+    const std::string store = std::filesystem::read_symlink(entry.path() / run_directory::kStoreLink, problem).string();
     if (problem) continue;
     const auto coordinator = find_coordinator(store);
     proto::Request request;

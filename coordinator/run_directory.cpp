@@ -138,7 +138,7 @@ bool is_run_directory(const std::filesystem::path& path) {
 
 // Only what is ours goes; a directory that holds anything else stays.
 void empty(const std::string& path) {
-  for (const char* name : {run_directory::kSocket, run_directory::kMembers, kStoreLink}) ::unlink((path + "/" + name).c_str());
+  for (const char* name : {run_directory::kSocket, run_directory::kMembers, run_directory::kStoreLink, run_directory::kEnvironment}) ::unlink((path + "/" + name).c_str());
 }
 
 // The caller has the turn.
@@ -170,7 +170,7 @@ Result<RunDirectory> make_run_directory(const std::string& computation, const st
   run.table_inode = inode_of(run.path + "/" + run_directory::kMembers);
   run.socket_path = run.path + "/" + run_directory::kSocket;
   STASIS_TRY_VALUE(run.listener, listen_at(run.socket_path));
-  const std::string link = run.path + "/" + kStoreLink;
+  const std::string link = run.path + "/" + run_directory::kStoreLink;
   if (::symlink(store.c_str(), link.c_str()) != 0) return system_error("create " + link, -errno);
   return run;
 }

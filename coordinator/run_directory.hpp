@@ -13,8 +13,6 @@
 
 namespace stasis::coordinator {
 
-inline constexpr const char* kStoreLink = "store";  // in the run directory: symbolic link to the store, for stasis list
-
 struct RunDirectory {
   std::string path;
   std::string socket_path;

@@ -44,6 +44,10 @@ namespace run_directory {
 inline constexpr const char* kParent = "/dev/shm";
 inline constexpr const char* kSocket = "coordinator.socket";  // UNIX stream socket of the node coordinator
 inline constexpr const char* kMembers = "members";            // member table, core/registry/member_table.hpp
+inline constexpr const char* kStoreLink = "store";            // symbolic link to the store
+// After a restart in another allocation: what the batch system's variables are now, NAME=VALUE, each ended by NUL. For what launch proxies start
+// from then on.
+inline constexpr const char* kEnvironment = "environment";
 }  // namespace run_directory
 
 // The signal by which the node coordinator calls a process and by which the process stops its threads. The last real-time

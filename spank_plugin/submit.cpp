@@ -19,7 +19,7 @@
 
 #include "core/base/duration.hpp"
 #include "core/environment.hpp"
-#include "spank_plugin/preload.hpp"
+#include "core/preload.hpp"
 
 namespace stasis::spank {
 namespace {

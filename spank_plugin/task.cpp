@@ -21,8 +21,8 @@
 
 #include "core/base/duration.hpp"
 #include "core/environment.hpp"
+#include "core/preload.hpp"
 #include "spank_plugin/job_coordinator.hpp"
-#include "spank_plugin/preload.hpp"
 #include "spank_plugin/task_environment.hpp"
 
 namespace stasis::spank {

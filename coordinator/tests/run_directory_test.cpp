@@ -174,7 +174,7 @@ TEST_F(RunDirectoryTest, MakingRemovingAndSweepingTakeTurns) {
         const auto run = make_run_directory(computation, "/store", parent_);
         if (!run.ok()) ::_exit(1);
         sweep_run_directories(parent_);
-        for (const char* name : {run_directory::kSocket, run_directory::kMembers, kStoreLink}) {
+        for (const char* name : {run_directory::kSocket, run_directory::kMembers, run_directory::kStoreLink}) {
           struct stat status{};
           if (::lstat((run->path + "/" + name).c_str(), &status) != 0) ::_exit(2);
         }

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/preload.hpp"
 #include "spank_plugin/option_values.hpp"
-#include "spank_plugin/preload.hpp"
 #include "spank_plugin/store_directory.hpp"
 
 namespace stasis::spank {
