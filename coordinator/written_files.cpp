@@ -23,6 +23,8 @@ void collect(const image::Image& image, std::set<std::string>& paths) {
   }
   for (const image::MappingRecord& mapping : image.mappings())
     if (mapping.kind == image::MappingKind::file_shared) paths.emplace(mapping.path);
+  for (const image::SharedMemoryRecord& memory : image.shared_memory())
+    if (!memory.other_name.empty()) paths.emplace(memory.other_name);
 }
 
 // -1: there is nothing that a restart could open here, or only for others.

@@ -45,16 +45,21 @@ std::uint64_t mtime_ns(const struct stat& status) {
   return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
 }
 
+// Memory shared through a file that stays where it is.
+Status check_shared_file(const std::string& path, std::uint64_t mapped_size) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return errno == ENOENT ? error(ErrorCode::file_missing, path) : system_error("stat " + path, -errno);
+  if (static_cast<std::uint64_t>(status.st_size) < mapped_size) return error(ErrorCode::file_changed, path).with("it is shorter than when it was mapped");
+  return {};
+}
+
 // Memory mapped from a file: private mappings hold only what was written, the rest is the file's, which must be the same then.
 Status check_mapped_file(const image::MappingRecord& mapping) {
   const std::string path(mapping.path);
+  if (mapping.kind == image::MappingKind::file_shared) return check_shared_file(path, mapping.file_size);
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return errno == ENOENT ? error(ErrorCode::file_missing, path) : system_error("stat " + path, -errno);
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (mapping.kind == image::MappingKind::file_shared) {
-    if (size < mapping.file_size) return error(ErrorCode::file_changed, path).with("it is shorter than when it was mapped");
-    return {};
-  }
   if (!S_ISREG(status.st_mode)) return {};  // /dev/zero
   if (size != mapping.file_size || mtime_ns(status) != mapping.file_mtime_ns) return error(ErrorCode::file_changed, path);
   return {};
@@ -81,6 +86,8 @@ Status preflight(const Computation& computation) {
   STASIS_TRY(check_machine(computation));
   std::set<std::string_view> seen;
   for (const image::Image& image : computation.members) STASIS_TRY(check_process(image, seen));
+  for (const auto& [id, memory] : computation.shared_memory)
+    if (!memory.record.other_name.empty()) STASIS_TRY(check_shared_file(std::string(memory.record.other_name), memory.record.size));
   for (const Kind& kind : kinds()) {
     std::vector<const Description*> all;
     for (const auto& [id, description] : computation.descriptions)

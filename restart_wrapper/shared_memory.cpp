@@ -2,12 +2,14 @@
 // World: programs.
 #include "restart_wrapper/shared_memory.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "restart_wrapper/other_name.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -40,6 +42,15 @@ Status recreate_file(Site& site, const SharedMemory& memory) {
     const image::DescriptionRecord& record = description.record;
     if (record.device != memory.record.device || record.inode != memory.record.inode || !site.fds.contains(id)) continue;
     site.shared_memory[memory.record.id] = {0, site.fds[id]};
+    return {};
+  }
+  if (!memory.record.other_name.empty()) {
+    const std::string name(memory.record.other_name), removed(memory.record.path.substr(0, memory.record.path.rfind(" (deleted)")));
+    UniqueFd file(open_by_other_name(name, removed, O_RDWR | O_CLOEXEC));
+    if (!file) file.reset(open_by_other_name(name, removed, O_RDONLY | O_CLOEXEC));
+    if (!file) return system_error("open " + name, -errno);
+    STASIS_TRY_VALUE(const int fd, site.numbers.move(file.release()));
+    site.shared_memory[memory.record.id] = {0, fd};
     return {};
   }
   // Nobody has it open: a memory file serves for a deleted file too, for only its content can be seen.

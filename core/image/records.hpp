@@ -277,6 +277,7 @@ struct SharedMemoryRecord {
   bool anonymous = true;         // made by mmap; otherwise a deleted or memory file
   std::string_view path;
   ContentRange content;
+  std::string_view other_name;   // of a file whose `path` was removed: it is mapped again by this one, its content is not in the image
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -287,6 +288,7 @@ struct SharedMemoryRecord {
     archive("anonymous", self.anonymous);
     archive("path", self.path);
     archive("content", self.content);
+    archive("other_name", self.other_name);
   }
 };
 

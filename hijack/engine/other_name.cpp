@@ -7,27 +7,30 @@
 namespace stasis::hijack {
 namespace {
 
-bool is_same(const struct stat& one, const struct stat& other) noexcept { return one.st_ino == other.st_ino && one.st_dev == other.st_dev; }
-
-// The directory in which a description has its file, or that it is itself; empty if it has none.
-std::string_view directory_of(const Description& description) noexcept {
-  const std::string_view path = description.record.path;
+// Empty if there is none that could hold files.
+std::string_view directory_of(std::string_view path) noexcept {
   if (!path.starts_with("/") || path.starts_with("/memfd:") || path.starts_with("/proc/")) return {};
-  if (S_ISDIR(description.status.st_mode)) return path;
   return path.substr(0, path.rfind('/') == 0 ? 1 : path.rfind('/'));
 }
 
 }  // namespace
 
-std::string_view OtherName::find(const Description& file) noexcept {
+std::string_view OtherName::find_open(const Identity& file) const noexcept {
   for (const Description& other : descriptions_)
-    if (!other.record.deleted && is_same(other.status, file.status)) return other.record.path;
-  return look_everywhere(file);
+    if (!other.record.deleted && file.is_of(other.status)) return other.record.path;
+  return {};
 }
 
-std::string_view OtherName::look_everywhere(const Description& file) noexcept {
+std::string_view OtherName::find_beside(std::string_view path, std::uint64_t device, std::uint64_t inode) noexcept {
+  const Identity file{device, inode};
+  const std::string_view open = find_open(file), directory = directory_of(path);
+  return !open.empty() || directory.empty() ? open : look_in(directory, file);
+}
+
+std::string_view OtherName::find(const Description& description) noexcept {
+  const Identity file{description.status.st_dev, description.status.st_ino};
   List<std::string_view> seen(arena_);
-  std::string_view found;
+  std::string_view found = find_open(file);
   const auto look_once = [&](std::string_view directory) {
     if (directory.empty() || !found.empty() || seen.size() == kMostDirectories) return;
     for (const std::string_view other : seen)
@@ -35,13 +38,13 @@ std::string_view OtherName::look_everywhere(const Description& file) noexcept {
     if (seen.add(directory)) found = look_in(directory, file);
   };
   Path working;
-  look_once(directory_of(file));
+  look_once(directory_of(description.record.path));
   look_once(read_link("/proc/thread-self/cwd", working));
-  for (const Description& other : descriptions_) look_once(directory_of(other));
+  for (const Description& other : descriptions_) look_once(S_ISDIR(other.status.st_mode) ? std::string_view(other.record.path) : directory_of(other.record.path));
   return found;
 }
 
-std::string_view OtherName::look_in(std::string_view directory, const Description& file) noexcept {
+std::string_view OtherName::look_in(std::string_view directory, const Identity& file) noexcept {
   const std::string_view path = arena_.copy(directory);  // with a NUL
   const OwnedFd opened = open_file(path.data(), O_RDONLY | O_DIRECTORY);
   if (path.empty() || !opened.ok()) return {};
@@ -51,8 +54,8 @@ std::string_view OtherName::look_in(std::string_view directory, const Descriptio
     if (entries_left_ == 0) return error(ErrorCode::abandoned, "enough was looked at");
     --entries_left_;
     struct stat status{};
-    if (inode != file.status.st_ino) return {};
-    if (sys::call(SYS_newfstatat, opened.get(), name.data(), &status, AT_SYMLINK_NOFOLLOW) < 0 || !is_same(status, file.status)) return {};
+    if (inode != file.inode) return {};
+    if (sys::call(SYS_newfstatat, opened.get(), name.data(), &status, AT_SYMLINK_NOFOLLOW) < 0 || !file.is_of(status)) return {};
     found.append(name);
     return error(ErrorCode::abandoned, "the name is found");
   });

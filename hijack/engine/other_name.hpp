@@ -20,10 +20,16 @@ class OtherName {
 
   // A name that leads to the file now, ending with a NUL in the arena; empty if none was found.
   std::string_view find(const Description& file) noexcept;
+  // The same for a file of which it is not known whether it has another name: looked for only where `path` was and among the descriptions.
+  std::string_view find_beside(std::string_view path, std::uint64_t device, std::uint64_t inode) noexcept;
 
  private:
-  std::string_view look_everywhere(const Description& file) noexcept;
-  std::string_view look_in(std::string_view directory, const Description& file) noexcept;
+  struct Identity {
+    std::uint64_t device, inode;
+    bool is_of(const struct stat& status) const noexcept { return status.st_ino == inode && status.st_dev == device; }
+  };
+  std::string_view find_open(const Identity& file) const noexcept;
+  std::string_view look_in(std::string_view directory, const Identity& file) noexcept;
 
   static constexpr std::uint32_t kMostDirectories = 64;
   static constexpr std::uint32_t kMostEntries = 200'000;  // a tenth of a second

@@ -30,7 +30,19 @@ Status Recorder::find_shared_memory() noexcept {
     const std::uint64_t reach = record.offset + (record.end - record.start);
     if (record.file_size == 0 && reach > object.size) object.size = reach;
   }
+  OtherName names(arena_, descriptors_.descriptions);
+  for (image::SharedMemoryRecord& object : shared_memory_) find_other_name(object, names);
   return {};
+}
+
+// A file that has lost its name but has another stays where it is.
+void Recorder::find_other_name(image::SharedMemoryRecord& object, OtherName& names) noexcept {
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (object.anonymous || !object.path.ends_with(kDeleted)) return;
+  object.other_name = names.find_beside(object.path.substr(0, object.path.size() - kDeleted.size()), object.device, object.inode);
+  struct stat status{};
+  if (object.other_name.empty() || sys::call(SYS_newfstatat, AT_FDCWD, object.other_name.data(), &status, 0) < 0) return;
+  object.size = static_cast<std::uint64_t>(status.st_size);
 }
 
 Result<proto::Inventory> Recorder::take_inventory() noexcept {
@@ -111,7 +123,7 @@ Status Recorder::write_shared_memory(MemoryWriter& memory) noexcept {
     std::uint64_t size = object.size;
     const bool kept_by_description = has_description_of(object, size);
     object.size = size > object.size || kept_by_description ? size : object.size;
-    if (!object.recorder || kept_by_description) continue;
+    if (!object.recorder || kept_by_description || !object.other_name.empty()) continue;
     object.content.first = content_runs_.size();
     object.content.present = true;
     for (std::uint32_t i = 0; i != map_.mappings.size(); ++i) {

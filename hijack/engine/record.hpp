@@ -8,6 +8,7 @@
 #include "hijack/engine/descriptors.hpp"
 #include "hijack/engine/image_writer.hpp"
 #include "hijack/engine/memory_map.hpp"
+#include "hijack/engine/other_name.hpp"
 #include "hijack/engine/page_scan.hpp"
 
 namespace stasis::hijack {
@@ -26,6 +27,7 @@ class Recorder {
 
  private:
   Status find_shared_memory() noexcept;
+  static void find_other_name(image::SharedMemoryRecord& object, OtherName& names) noexcept;
   Status accept(const proto::Elected& elected) noexcept;
   Status write_memory() noexcept;
   Status write_shared_memory(MemoryWriter& memory) noexcept;

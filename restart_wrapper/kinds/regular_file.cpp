@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "restart_wrapper/kinds/kind.hpp"
+#include "restart_wrapper/other_name.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -100,23 +101,9 @@ Status cut(const Workshop& workshop, const Description& description, int fd, std
   return {};
 }
 
-bool is_same(const struct stat& one, const struct stat& other) { return one.st_ino == other.st_ino && one.st_dev == other.st_dev; }
-
-// Opens the file by a name that it lost, so that /proc shows it so again; nothing if the name is taken or cannot be had.
-UniqueFd open_by_removed_name(const std::string& name, const std::string& removed, int flags) {
-  struct stat wanted{}, linked{}, opened{};
-  if (::link(name.c_str(), removed.c_str()) != 0) return {};
-  UniqueFd fd(::open(removed.c_str(), flags));
-  if (::stat(name.c_str(), &wanted) != 0) return {};
-  if (::lstat(removed.c_str(), &linked) == 0 && is_same(linked, wanted)) ::unlink(removed.c_str());
-  return fd && ::fstat(fd.get(), &opened) == 0 && is_same(opened, wanted) ? std::move(fd) : UniqueFd();
-}
-
 Status open_by_name(Workshop& workshop, const Description& description) {
   const image::DescriptionRecord& record = description.record;
-  UniqueFd fd;
-  if (!record.removed_name.empty()) fd = open_by_removed_name(label(description), std::string(record.removed_name), open_flags(record));
-  if (!fd) fd.reset(::open(label(description).c_str(), open_flags(record)));
+  UniqueFd fd(open_by_other_name(label(description), std::string(record.removed_name), open_flags(record)));
   if (!fd && (errno == EACCES || errno == EPERM)) {
     const int ours = inherited(record);
     if (ours >= 0) return workshop.put(record.id, ::fcntl(ours, F_DUPFD_CLOEXEC, 3));  // its offset and length are its owner's business
