@@ -34,6 +34,8 @@ inline constexpr const char* kIds = "STASIS_IDS";
 // Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def; errno is a number (5, EIO, if it is left out), skip how
 // often the point is passed before it fails.
 inline constexpr const char* kFault = "STASIS_FAULT";
+// For tests: the seconds that a coordinator gives a silent process in each phase of a checkpoint, in place of its own limits.
+inline constexpr const char* kLimit = "STASIS_LIMIT";
 // Absolute path of a log file of the library; none by default.
 inline constexpr const char* kLog = "STASIS_LOG";
 inline constexpr const char* kPreload = "LD_PRELOAD";
