@@ -21,6 +21,7 @@ namespace stasis::coordinator {
 namespace {
 
 constexpr std::chrono::milliseconds kNoticeFollows{100};
+constexpr std::chrono::seconds kResumeLimit{10};
 constexpr int kDrainPatienceMs = 10'000;  // for slurmstepd to make room in a pipe
 
 std::vector<Launch> launches(const std::vector<Launcher>& launchers) {
@@ -77,6 +78,7 @@ Node::~Node() {
 Status Node::open(const Settings& settings) {
   settings_ = settings;
   STASIS_TRY_VALUE(run_, make_run_directory(settings.computation, settings.store));
+  if (settings.restored != 0) STASIS_TRY(publish_allocation(run_));
   loop_.watch(run_.listener, [this] { accept_all(); });
   return {};
 }
@@ -90,6 +92,7 @@ Census Node::census() const { return take_census(run_.members, settings_.computa
 Clock::time_point Node::next_step() const {
   Clock::time_point when = Clock::time_point::max();
   if (current_ && !current_->is_over()) when = current_->next_step();
+  if (synced_) when = std::min(when, resume_limit_);
   for (const Undecided& one : undecided_) when = std::min(when, one.limit);
   return when;
 }
@@ -112,6 +115,7 @@ void Node::read_from(Connection* connection) {
 
 void Node::drop(Connection* connection) {
   if (current_) current_->lose(*connection);
+  resuming_.erase(connection);
   owner_.gone(*connection);
   std::erase_if(undecided_, [&](const Undecided& one) { return one.connection == connection; });
   if (std::erase(restored_, connection) != 0) fail(error(ErrorCode::restore_failed, "process " + std::to_string(connection->pid()) + " was lost"));
@@ -124,6 +128,9 @@ void Node::handle(Connection& connection, const Frame& frame) {
     case proto::MessageType::hello: return handle_hello(connection, frame);
     case proto::MessageType::restored: return handle_restored(connection);
     case proto::MessageType::notice: return handle_notice(connection, frame);
+    case proto::MessageType::resumed:
+      resuming_.erase(&connection);
+      return;
     case proto::MessageType::request: return handle_request(connection, frame);
     default:
       if (current_) current_->take(connection, frame);
@@ -214,6 +221,8 @@ void Node::order(const Order& order) {
 
 void Node::quiesce(const Order& order) {
   generation_ = order.generation;
+  synced_ = false;
+  resuming_.clear();
   NodeCheckpoint::Wish wish;
   wish.generation = order.generation;
   wish.exit_after = order.exit_after;
@@ -255,6 +264,7 @@ void Node::advance() {
   if (current_) current_->step();
   decide_late_hellos();
   report_progress();
+  report_synced();
 }
 
 // Tells the root once what the current checkpoint has come to.
@@ -286,11 +296,25 @@ void Node::report_progress() {
 
 void Node::sync_images() {
   if (const Status synced = sync_part(images_); !synced) return fail(synced.error());
+  synced_ = true;
+  report_synced();
+}
+
+// Whoever asked for a checkpoint is answered when the program runs as if there had been none.
+void Node::report_synced() {
+  if (!synced_ || (!resuming_.empty() && Clock::now() < resume_limit_)) return;
+  for (const Connection* member : resuming_) log_line("process " + std::to_string(member->pid()) + " has not said that it runs on");
+  resuming_.clear();
+  synced_ = false;
+  resume_limit_ = Clock::time_point::max();
   report(ReportKind::synced);
 }
 
 void Node::resume() {
-  if (current_) current_->resume();
+  if (current_) {
+    resuming_ = current_->resume();
+    resume_limit_ = Clock::now() + kResumeLimit;
+  }
   current_.reset();
   if (restored_.empty() && proxies_back_ == 0) return;
   proxies_back_ = 0;

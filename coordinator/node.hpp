@@ -86,6 +86,7 @@ class Node {
   void drain();
   void report_progress();
   void sync_images();
+  void report_synced();
   void resume();
   void end();
   void kill_all();
@@ -103,6 +104,9 @@ class Node {
   std::optional<NodeCheckpoint> current_;
   NodePhase reported_ = NodePhase::quiesce;    // of the current checkpoint: what the root has been told
   std::vector<store::ManifestImage> images_;   // of the last checkpoint, to be made durable
+  std::set<Connection*> resuming_;             // members that have been told to run on and have not said that they do
+  bool synced_ = false;                        // images_ are durable, and that has not been reported
+  Clock::time_point resume_limit_ = Clock::time_point::max();
   std::uint64_t generation_ = 0;               // of the last order of a checkpoint
   std::vector<Undecided> undecided_;
   std::vector<Connection*> restored_;          // members that wait for everybody's return

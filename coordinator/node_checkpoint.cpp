@@ -162,7 +162,7 @@ void NodeCheckpoint::take(Connection& connection, const Frame& frame) {
       written_ns_ = monotonic_ns();
       enter(row().next);
     }
-  } else if (frame.type != proto::MessageType::resumed) {
+  } else {
     abandon(error(ErrorCode::protocol, name_of(member)).with("an unexpected message"));
   }
   step();
@@ -220,10 +220,12 @@ void NodeCheckpoint::abandon(const Error& failure) {
   }
 }
 
-void NodeCheckpoint::resume() {
+std::set<Connection*> NodeCheckpoint::resume() {
+  std::set<Connection*> resuming;
   for (auto& [pid, member] : members_) {
-    if (member.connection != nullptr) member.connection->send(proto::Resume{});
+    if (member.connection != nullptr && member.connection->send(proto::Resume{})) resuming.insert(member.connection);
   }
+  return resuming;
 }
 
 std::vector<store::ManifestImage> NodeCheckpoint::images() const {

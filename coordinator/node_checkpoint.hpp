@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,8 @@ class NodeCheckpoint {
 
   // Phase stopped: all processes of the computation stand still, on all nodes; elects and has the images written.
   void record();
-  // Phase written: tells all members to run on.
-  void resume();
+  // Phase written: tells all members to run on. Returns their connections, on which they say that they do.
+  std::set<Connection*> resume();
   void abandon(const Error& failure);
   // Phase stopped or later: the launchers that run on behalf of members.
   const std::vector<Launcher>& launchers() const { return launchers_; }

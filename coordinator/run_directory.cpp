@@ -175,6 +175,21 @@ Result<RunDirectory> make_run_directory(const std::string& computation, const st
   return run;
 }
 
+Status publish_allocation(const RunDirectory& run) {
+  const std::string path = run.path + "/" + run_directory::kEnvironment;
+  std::string text;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (variable.starts_with("SLURM_") || variable.starts_with("SLURMD_")) text.append(variable).push_back('\0');
+  }
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return system_error("create " + path, -errno);
+  const bool whole = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int reason = errno;
+  ::close(fd);
+  return whole ? Status{} : Status(system_error("write " + path, -reason));
+}
+
 void remove_run_directory(const RunDirectory& run) {
   const std::string parent = std::filesystem::path(run.path).parent_path().string();
   const std::optional<Turn> turn = Turn::take(parent);

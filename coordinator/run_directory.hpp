@@ -26,6 +26,10 @@ std::string users_run_directories();
 
 // Makes PARENT/COMPUTATION anew, after a sweep. Refuses a parent that is not the caller's own directory.
 Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent = users_run_directories());
+// Leaves beside them what the batch system says of the allocation that the coordinator itself was started in (SLURM_* and SLURMD_* of its environment), for
+// what the restored program starts from now on: its own environment is that of the allocation that it was checkpointed in.
+Status publish_allocation(const RunDirectory& run);
+
 void remove_run_directory(const RunDirectory& run);
 
 // Removes the run directories in `parent` that nobody uses, and `parent` if it is empty then.

@@ -17,7 +17,7 @@ std::string_view directory_of(std::string_view path) noexcept {
 
 std::string_view OtherName::find_open(const Identity& file) const noexcept {
   for (const Description& other : descriptions_)
-    if (!other.record.deleted && file.is_of(other.status)) return other.record.path;
+    if (!other.record.deleted && other.status.st_nlink != 0 && file.is_of(other.status)) return other.record.path;
   return {};
 }
 
