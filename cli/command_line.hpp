@@ -43,6 +43,7 @@ inline constexpr Option dir{"dir", "DIR", "the store; where one is needed and no
 inline constexpr Option interval{"interval", "TIME", "take a checkpoint whenever TIME has passed since the one before: 90s, 30m, 2h, 1d or Slurm's form"};
 inline constexpr Option keep{"keep", "N", "keep the newest N generations; 2 if not given"};
 inline constexpr Option generation{"generation", "N", "restart from generation N and from no other"};
+inline constexpr Option part{"part", "NAME", "for a step of a batch job: bring this part back, under the restart that is going on"};
 inline constexpr Option exit{"exit", nullptr, "end the computation when the checkpoint is committed"};
 inline constexpr Option dry_run{"dry-run", nullptr, "show what would be done, and do nothing"};
 inline constexpr Option json{"json", nullptr, "print JSON, for scripts"};

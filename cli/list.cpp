@@ -75,6 +75,7 @@ int list_running(bool json) {
     const auto coordinator = find_coordinator(store);
     proto::Request request;
     request.verb = proto::Verb::status;
+    if (coordinator && (*coordinator).run_directory() != entry.path()) continue;  // of another part of the same computation
     if (!coordinator || !ask(*coordinator, request)) continue;
     all.push_back({{"store", store}, {"computation", entry.path().filename().string()}});
   }

@@ -69,6 +69,9 @@ int run_restart(const Given& given) {
   if (!keep) return complain("restart", keep.error());
   if (*keep != 0) options.keep = std::to_string(*keep);
   options.dry_run = given.has("dry-run");
+  if (given.has("part")) options.part = given.text("part");
+  for (const char* name : {"generation", "interval", "keep"})
+    if (given.has("part") && given.has(name)) return complain("restart", error(ErrorCode::usage, std::string("both --part and --") + name));
   return restart::run(options);
 }
 
@@ -89,7 +92,7 @@ const std::vector<Verb>& verbs() {
        {&option::dir, &option::exit, &option::json},
        [](const Given& given) { return cli::checkpoint(given.place(), given.has("exit"), given.has("json")); }},
       {"restart", "Brings the newest good generation back and stays in the foreground until the program ends.", "[DIR | --dir DIR]", "",
-       {&option::dir, &option::generation, &option::interval, &option::keep, &option::dry_run}, run_restart},
+       {&option::dir, &option::generation, &option::part, &option::interval, &option::keep, &option::dry_run}, run_restart},
       {"status", "Shows the processes of a running computation.", "[DIR | --dir DIR]", "", {&option::dir, &option::json},
        [](const Given& given) { return cli::status(given.place(), given.has("json")); }},
       {"kill", "Ends all processes of a running computation.", "[DIR | --dir DIR]", "", {&option::dir},

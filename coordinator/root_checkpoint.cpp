@@ -61,7 +61,7 @@ void RootCheckpoint::go_on() {
 void RootCheckpoint::take(NodeLink& node, const Report& report) {
   const auto part = find(node);
   if (is_over() || part == parts_.end() || report.generation != wish_.generation) return;
-  if (report.kind == ReportKind::failed) return abandon(report.failure);
+  if (report.kind == ReportKind::failed) return abandon(part == parts_.begin() ? report.failure : report.failure.with(node.name()));
   const PhaseRow& row = *row_of(phase_);
   if (report.kind != row.awaited || part->reported) return abandon(error(ErrorCode::protocol, node.name()).with("an unexpected report"));
   if (phase_ == Phase::look) return compare_launches(report);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -17,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/environment.hpp"
+#include "core/run_directory.hpp"
 
 namespace stasis::coordinator {
 namespace {
@@ -130,10 +131,13 @@ bool is_answered(const std::string& socket) {
   return answered;
 }
 
+// The computation's id, and of a part that a launch made its name: ID.LAUNCH.TASK.
 bool is_run_directory(const std::filesystem::path& path) {
   struct stat status{};
   const std::string name = path.filename().string();
-  return name.size() == kIdLength && name.find_first_not_of("0123456789abcdef") == std::string::npos && ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  const std::size_t id = std::min(name.find_first_not_of("0123456789abcdef"), name.size());
+  const bool is_ours = id == kIdLength && name.find_first_not_of("0123456789abcdef.") == std::string::npos;
+  return is_ours && ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 // Only what is ours goes; a directory that holds anything else stays.
@@ -157,7 +161,7 @@ void remove_unused(const std::string& parent) {
 
 }  // namespace
 
-std::string users_run_directories() { return std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid()); }
+std::string users_run_directories() { return run_directories_of_user(); }
 
 Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent) {
   STASIS_TRY_VALUE(const Turn turn, Turn::make(parent));

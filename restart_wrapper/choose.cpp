@@ -18,7 +18,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/environment.hpp"
+#include "core/run_directory.hpp"
 #include "core/store/manifest.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
@@ -37,13 +37,36 @@ std::uint64_t number_of(const files::path& path) {
   return failure == std::errc() && end == name.data() + name.size() ? number : 0;
 }
 
-Result<Generation> read_generation(const files::path& directory, std::uint64_t number) {
+Result<Generation> read_generation(const files::path& directory, std::uint64_t number, const std::string& part) {
   STASIS_TRY_VALUE(const store::Manifest manifest, store::read_manifest(directory.string(), number));
   Generation generation;
   generation.number = number;
-  generation.root = manifest.root;
-  for (const store::ManifestImage& image : manifest.images) generation.images.push_back({image.path, image.bytes, image.digest});
+  generation.computation = manifest.computation;
+  if (const store::ManifestPart* found = manifest.part(part)) generation.part = *found;
+  else if (part == store_layout::kRootPart) generation.part = {part, manifest.host, "", 1, manifest.root};
+  else return error(ErrorCode::no_generation, directory.string()).with("it has no part " + part);
+  for (const store::ManifestPart& other : manifest.parts)
+    if (other.name != part)
+      for (const store::ManifestImage& image : manifest.images_of(other.name)) generation.elsewhere.push_back({image.path, image.bytes, image.digest});
+  for (const store::ManifestImage& image : manifest.images_of(part)) generation.images.push_back({image.path, image.bytes, image.digest});
   return generation;
+}
+
+nlohmann::json read_coordinator(const std::string& directory) {
+  std::ifstream file(files::path(directory) / store_layout::kCoordinator);
+  return nlohmann::json::parse(file, nullptr, false);
+}
+
+// Whether somebody listens at the socket and does not go away.
+bool is_answered(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+  pollfd hangup{connection.get(), POLLRDHUP, 0};
+  return ::poll(&hangup, 1, kFarewellMs) != 1;
 }
 
 }  // namespace
@@ -57,7 +80,7 @@ Status check_store(const std::string& directory) {
   return {};
 }
 
-Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted) {
+Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted, const std::string& part) {
   const files::path store(directory);
   std::error_code failure;
   std::vector<Generation> found;
@@ -65,7 +88,7 @@ Result<std::vector<Generation>> candidates(const std::string& directory, std::ui
   for (const auto& entry : files::directory_iterator(store / store_layout::kGenerations, failure)) {
     const std::uint64_t number = number_of(entry.path());
     if (number == 0 || (wanted != 0 && number != wanted) || !files::exists(entry.path() / store_layout::kManifest, failure)) continue;
-    Result<Generation> generation = read_generation(entry.path(), number);
+    Result<Generation> generation = read_generation(entry.path(), number, part);
     if (generation.ok()) {
       found.push_back(std::move(*generation));
     } else {
@@ -79,20 +102,18 @@ Result<std::vector<Generation>> candidates(const std::string& directory, std::ui
   return found;
 }
 
-Status check_not_running(const std::string& directory) {
-  std::ifstream file(files::path(directory) / store_layout::kCoordinator);
-  const nlohmann::json identity = nlohmann::json::parse(file, nullptr, false);
-  if (!identity.is_object() || !identity.contains("socket") || !identity["socket"].is_string()) return {};
-  const std::string path = identity["socket"];
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return {};
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
-  pollfd hangup{connection.get(), POLLRDHUP, 0};
-  if (::poll(&hangup, 1, kFarewellMs) == 1) return {};
-  return error(ErrorCode::still_running, directory);
+Result<std::uint64_t> restored_generation(const std::string& directory) {
+  const nlohmann::json root = read_coordinator(directory);
+  const std::uint64_t number = root.is_object() ? root.value("restored", std::uint64_t{0}) : 0;
+  if (number == 0) return error(ErrorCode::no_coordinator, directory).with("no restart of the computation waits for its parts");
+  return number;
+}
+
+Status check_not_running(const std::string& directory, const std::string& part) {
+  const nlohmann::json root = read_coordinator(directory);
+  if (!root.is_object() || !root.contains("socket") || !root["socket"].is_string()) return {};
+  const std::string socket = part == store_layout::kRootPart ? root["socket"].get<std::string>() : coordinator_socket_of(root.value("computation", "") + "." + part);
+  return is_answered(socket) ? Status(error(ErrorCode::still_running, directory)) : Status{};
 }
 
 }  // namespace stasis::restart

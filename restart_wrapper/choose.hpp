@@ -1,4 +1,4 @@
-// Which generation to restart from.
+// Which generation to restart from, and what of it.
 //
 // World: programs.
 #pragma once
@@ -7,14 +7,18 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/store/manifest.hpp"
 #include "restart_wrapper/computation.hpp"
 
 namespace stasis::restart {
 
+// One part (core/store/manifest.hpp) of a generation.
 struct Generation {
   std::uint64_t number = 0;
-  std::vector<ImageFile> images;  // with absolute paths
-  int root = 0;                   // pid of the program's first process, 0 if the manifest does not say
+  std::string computation;
+  std::vector<ImageFile> images;     // with absolute paths
+  std::vector<ImageFile> elsewhere;  // those of the other parts
+  store::ManifestPart part;          // its first process is 0 if the manifest does not say
 };
 
 // Whether `directory` is a store of this user. Errors: no_store, foreign_store.
@@ -22,10 +26,13 @@ Status check_store(const std::string& directory);
 
 // The committed generations of the store at `directory` whose manifests can be read, newest first. For each manifest that is damaged a line goes to
 // standard error. `wanted` != 0: that one only. Errors: no_generation, manifest_damaged (nothing else is left).
-Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted);
+Result<std::vector<Generation>> candidates(const std::string& directory, std::uint64_t wanted, const std::string& part);
 
-// Refuses when the coordinator that the store names answers on this node. A file left by one that is gone, or that was on a node that is gone, is no
-// hindrance; one that is just ending is waited for. Errors: still_running.
-Status check_not_running(const std::string& directory);
+// The generation that the store's root coordinator is bringing back: the other parts have no choice. Errors: no_coordinator.
+Result<std::uint64_t> restored_generation(const std::string& directory);
+
+// Refuses when the coordinator of `part` answers on this node: the root, for which the store is asked, or that of another part. A file left by one that
+// is gone, or that was on a node that is gone, is no hindrance; one that is just ending is waited for. Errors: still_running.
+Status check_not_running(const std::string& directory, const std::string& part);
 
 }  // namespace stasis::restart

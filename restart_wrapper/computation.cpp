@@ -40,6 +40,13 @@ Status check_together(const Computation& computation) {
   return {};
 }
 
+Result<image::Image> open_image(const ImageFile& file) {
+  STASIS_TRY_VALUE(image::Image image, image::Image::open(file.path));
+  if (file.bytes != 0 && (image.footer().file_length != file.bytes || image.footer().table_digest != file.digest))
+    return error(ErrorCode::image_damaged, file.path).with("it is not the image that the manifest names");
+  return image;
+}
+
 // The first process is the one whose parent is outside. Orphans have theirs outside too: the init of their namespace.
 int guess_root(const Computation& computation) {
   std::set<int> pids;
@@ -68,12 +75,18 @@ std::vector<ProcessShape> Computation::shapes() const {
   return all;
 }
 
+Status check_images(const std::vector<ImageFile>& files) {
+  for (const ImageFile& file : files) {
+    STASIS_TRY_VALUE(const image::Image image, open_image(file));
+    static_cast<void>(image);
+  }
+  return {};
+}
+
 Result<Computation> load(const std::vector<ImageFile>& files, int root) {
   Computation computation;
   for (const ImageFile& file : files) {
-    STASIS_TRY_VALUE(image::Image image, image::Image::open(file.path));
-    if (file.bytes != 0 && (image.footer().file_length != file.bytes || image.footer().table_digest != file.digest))
-      return error(ErrorCode::image_damaged, file.path).with("it is not the image that the manifest names");
+    STASIS_TRY_VALUE(image::Image image, open_image(file));
     computation.members.push_back(std::move(image));
   }
   if (computation.members.empty()) return error(ErrorCode::manifest_damaged, "it names no image");

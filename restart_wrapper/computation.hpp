@@ -45,6 +45,9 @@ struct Computation {
   std::vector<ProcessShape> shapes() const;
 };
 
+// Opens and checks images that somebody else will load. Errors: as `load`.
+Status check_images(const std::vector<ImageFile>& files);
+
 // Opens and checks `files`. `root` is the pid of the first process if known, else 0: then the one that has its parent outside.
 // Errors: as Image::open; image_damaged when an image is not the one that the manifest names, or the images do not belong together.
 Result<Computation> load(const std::vector<ImageFile>& files, int root);

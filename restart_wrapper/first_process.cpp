@@ -23,6 +23,7 @@
 #include <map>
 
 #include "core/environment.hpp"
+#include "core/store/manifest.hpp"
 #include "restart_wrapper/birth.hpp"
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/member.hpp"
@@ -36,6 +37,9 @@ namespace {
 
 // No step of the tree and no start of a coordinator takes this long on a machine that works; reading memory back has no deadline.
 constexpr int kDeadlineMs = 60'000;
+
+// Where the coordinator finds what it is given (stasis-coordinator(8): --ready-fd, --streams).
+constexpr int kReadyFd = 3, kTaskOutput = 4, kTaskError = 5;
 
 class Attempt {
  public:
@@ -136,24 +140,25 @@ Status Attempt::start_coordinator() {
   if (child == 0) {
     ::setsid();
     const std::string stdio = identities(how_.stdio);
+    const int ready = ::fcntl(writing.get(), F_DUPFD, kTaskError + 1);  // out of the way of the numbers that are promised
+    if (how_.passes_streams) ::dup2(how_.stdio[1], kTaskOutput), ::dup2(how_.stdio[2], kTaskError);
     const int null = ::open("/dev/null", O_RDWR);
     for (int fd = 0; fd != 3; ++fd) ::dup2(null, fd);
-    const int ready = ::fcntl(writing.get(), F_DUPFD, 4);
-    ::dup2(ready, 3);
-    ::syscall(SYS_close_range, 4, ~0u, 0);
+    ::dup2(ready, kReadyFd);
+    ::syscall(SYS_close_range, how_.passes_streams ? kTaskError + 1 : kReadyFd + 1, ~0u, 0);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     for (const char* name : {"LD_PRELOAD", "STASIS_COMPUTATION", "STASIS_RUN", "STASIS_FAULT"}) ::unsetenv(name);
     ::setenv(environment::kStdio, stdio.c_str(), 1);
     std::vector<std::string> words = how_.coordinator;
-    words.insert(words.end(), {"--ready-fd", "3"});
+    words.insert(words.end(), {"--ready-fd", std::to_string(kReadyFd)});
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     ::execv(arguments.front(), arguments.data());
     const std::string reason = "error: cannot run " + words.front() + ": " + std::strerror(errno) + "\n";
-    [[maybe_unused]] const ssize_t told = ::write(3, reason.data(), reason.size());
+    [[maybe_unused]] const ssize_t told = ::write(kReadyFd, reason.data(), reason.size());
     ::_exit(127);
   }
   writing.reset();
@@ -184,8 +189,7 @@ Status Attempt::recreate_descriptions() {
   for (std::size_t i = 0; i != 3; ++i) {
     STASIS_TRY_VALUE(workshop.stdio[i], site_.numbers.copy(how_.stdio[i]));
   }
-  const std::string digits = std::to_string(site_.computation->generation);
-  workshop.cut_directory = how_.store + "/generations/" + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') + digits + "/cut";
+  workshop.cut_directory = store::generation_directory(how_.store, site_.computation->generation) + "/cut/" + how_.part;
   for (const Kind& kind : kinds()) {
     std::vector<const Description*> all;
     for (const auto& [id, description] : site_.computation->descriptions)

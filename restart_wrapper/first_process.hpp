@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/environment.hpp"
 #include "restart_wrapper/namespace.hpp"
 #include "restart_wrapper/site.hpp"
 
@@ -14,7 +15,9 @@ namespace stasis::restart {
 struct FirstProcess {
   Identity identity;
   std::string store;                        // absolute
+  std::string part = store_layout::kRootPart;  // of the computation
   std::vector<std::string> coordinator;     // its program and arguments, without --ready-fd
+  bool passes_streams = false;              // the coordinator gets stdio[1] and stdio[2] as descriptors 4 and 5 (its option --streams)
   bool share_session = false;
   std::array<int, 3> stdio{-1, -1, -1};
   int lock_fd = -1;                         // held open, so that the lock of the store is ours as long as the computation lives

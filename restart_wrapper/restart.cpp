@@ -18,7 +18,8 @@
 #include <filesystem>
 #include <new>
 
-#include "core/environment.hpp"
+#include "core/run_directory.hpp"
+#include "core/store/manifest.hpp"
 #include "restart_wrapper/choose.hpp"
 #include "restart_wrapper/computation.hpp"
 #include "restart_wrapper/first_process.hpp"
@@ -97,12 +98,13 @@ class Restart {
 
  private:
   Status try_all();
-  Status lock_store();
+  Status lock_store(std::uint64_t generation);
   Status try_one(const Generation& generation);
   Status print_dry_run(const Computation& computation, Site& site);
   Status prepare(const Computation& computation, Site& site);
-  Status attempt(const Computation& computation, Site& site);
-  std::vector<std::string> coordinator_command(const Computation& computation) const;
+  Status attempt(const Computation& computation, Site& site, const store::ManifestPart& part);
+  std::vector<std::string> coordinator_command(const Computation& computation, const store::ManifestPart& part) const;
+  bool is_part() const { return options_.part != store_layout::kRootPart; }
 
   const Options& options_;
   std::string store_;   // absolute
@@ -120,9 +122,13 @@ Status Restart::try_all() {
   if (!options_.dry_run) {
     STASIS_TRY_VALUE(signals_, hold_signals());
   }
-  if (!options_.dry_run) STASIS_TRY(lock_store());
-  if (!options_.dry_run) STASIS_TRY(check_not_running(store_));
-  STASIS_TRY_VALUE(const std::vector<Generation> generations, candidates(store_, options_.generation));
+  std::uint64_t wanted = options_.generation;
+  if (is_part()) {
+    STASIS_TRY_VALUE(wanted, restored_generation(store_));
+  }
+  if (!options_.dry_run) STASIS_TRY(lock_store(wanted));
+  if (!options_.dry_run) STASIS_TRY(check_not_running(store_, options_.part));
+  STASIS_TRY_VALUE(const std::vector<Generation> generations, candidates(store_, wanted, options_.part));
   Error last;
   for (std::size_t i = 0; i != generations.size(); ++i) {
     const Status status = try_one(generations[i]);
@@ -134,14 +140,15 @@ Status Restart::try_all() {
   return last;
 }
 
-// Of two restarts of one store at the same time one gets the lock, and its namespace's first process keeps it.
-Status Restart::lock_store() {
-  const std::string path = store_ + "/" + store_layout::kIdentity;
+// Of two restarts of one store at the same time one gets the lock, and its namespace's first process keeps it. While the root's part has the lock
+// of the store the others have each their own: `generation` is that which the root brings back.
+Status Restart::lock_store(std::uint64_t generation) {
+  const std::string path = is_part() ? store::generation_directory(store_, generation) + "/" + options_.part : store_ + "/" + store_layout::kIdentity;
   lock_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!lock_) return system_error("open " + path, -errno);
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return system_error("lock " + path, -errno);
-  STASIS_TRY(check_not_running(store_));
+  STASIS_TRY(check_not_running(store_, options_.part));
   // Its coordinator has gone, so the namespace that holds the lock is going.
   struct sigaction action{};
   action.sa_handler = [](int) {};  // without SA_RESTART: the alarm ends the waiting
@@ -159,12 +166,13 @@ Status Restart::lock_store() {
 }
 
 Status Restart::try_one(const Generation& generation) {
-  STASIS_TRY_VALUE(const Computation computation, load(generation.images, generation.root));
+  STASIS_TRY_VALUE(const Computation computation, load(generation.images, generation.part.root));
+  if (!is_part()) STASIS_TRY(check_images(generation.elsewhere));
   STASIS_TRY(preflight(computation));
   Site site;
   STASIS_TRY(prepare(computation, site));
   if (options_.dry_run) return print_dry_run(computation, site);
-  const Status status = attempt(computation, site);
+  const Status status = attempt(computation, site, generation.part);
   ::munmap(reinterpret_cast<void*>(site.parking.start), site.vdso_refuge.end - site.parking.start);
   return status;
 }
@@ -198,18 +206,22 @@ Status Restart::print_dry_run(const Computation& computation, Site& site) {
   return {};
 }
 
-std::vector<std::string> Restart::coordinator_command(const Computation& computation) const {
+std::vector<std::string> Restart::coordinator_command(const Computation& computation, const store::ManifestPart& part) const {
   char self[PATH_MAX] = {};
   [[maybe_unused]] const ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
   std::vector<std::string> words{(std::filesystem::path(self).parent_path() / "stasis-coordinator").string(), "--store", store_, "--restored",
                                  std::to_string(computation.generation), "--expect", std::to_string(computation.members.size())};
+  if (is_part()) {
+    words.insert(words.end(), {"--part", part.name, "--launch", part.launch, "--parts", std::to_string(part.parts), "--streams"});
+    return words;
+  }
   if (!options_.interval.empty()) words.insert(words.end(), {"--interval", options_.interval});
   if (!options_.keep.empty()) words.insert(words.end(), {"--keep", options_.keep});
   if (const char* batch = ::getenv(environment::kBatch); batch != nullptr && *batch != '\0') words.insert(words.end(), {"--batch", batch});
   return words;
 }
 
-Status Restart::attempt(const Computation& computation, Site& site) {
+Status Restart::attempt(const Computation& computation, Site& site, const store::ManifestPart& part) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("create a socket pair", -errno);
   UniqueFd outer(ends[0]), inner(ends[1]);
@@ -221,7 +233,9 @@ Status Restart::attempt(const Computation& computation, Site& site) {
   FirstProcess first;
   first.identity = identity();
   first.store = store_;
-  first.coordinator = coordinator_command(computation);
+  first.part = part.name;
+  first.coordinator = coordinator_command(computation, part);
+  first.passes_streams = is_part();
   first.share_session = share_session_;
   first.stdio = {0, 1, 2};
   first.lock_fd = lock_.get();
@@ -241,7 +255,7 @@ Status Restart::attempt(const Computation& computation, Site& site) {
   const char* batch = ::getenv(environment::kBatch);
   foreground.batch = batch != nullptr && *batch != '\0';
   foreground.computation = computation.id;
-  foreground.coordinator_socket = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid()) + "/" + computation.id + "/" + run_directory::kSocket;
+  foreground.coordinator_socket = coordinator_socket_of(computation.id);
   const Outcome outcome = stand_in_for_program(foreground, signals_);
   if (!outcome.restored && !outcome.called_off) return outcome.failure;
   exit_status_ = outcome.exit_status;

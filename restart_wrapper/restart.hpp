@@ -1,4 +1,4 @@
-// `stasis restart`: brings the processes of one generation back and stands in for the program until it ends.
+// `stasis restart`: brings the processes of one part of a generation back and stands in for the program until it ends.
 //
 // The one function of this room for the outside. It thinks in the caller's process (choose a generation, check everything that can
 // be checked) and acts in a namespace of its own, so that an attempt that fails leaves nothing behind.
@@ -7,11 +7,14 @@
 #include <cstdint>
 #include <string>
 
+#include "core/environment.hpp"
+
 namespace stasis::restart {
 
 struct Options {
   std::string store;             // directory of the store
-  std::uint64_t generation = 0;  // 0: the newest that holds
+  std::string part = store_layout::kRootPart;  // what of it; another part comes back under the root coordinator that is bringing the computation back
+  std::uint64_t generation = 0;  // 0: the newest that holds; of another part than the root's it is the root's choice
   bool dry_run = false;          // print the process tree and the plans to standard output, touch nothing
   std::string interval;          // passed to the coordinator as it is ("30s"); empty: none
   std::string keep;              // passed to the coordinator as it is; empty: its default

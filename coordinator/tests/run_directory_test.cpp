@@ -102,6 +102,16 @@ TEST_F(RunDirectoryTest, WhatACoordinatorUsesStaysAndWhatAKilledOneLeftGoes) {
   EXPECT_FALSE(files::exists(parent_)) << "the last one takes the parent along";
 }
 
+TEST_F(RunDirectoryTest, ThatOfAPartIsSweptToo) {
+  constexpr const char* kPart = "0000000000000001.5f3a9c01.12";
+  Actor part(coordinator_of(kPart));
+  sweep_run_directories(parent_);
+  EXPECT_TRUE(exists(kPart));
+  part.end();
+  sweep_run_directories(parent_);
+  EXPECT_FALSE(exists(kPart));
+}
+
 TEST_F(RunDirectoryTest, WhatAProcessUsesStaysWithoutItsCoordinator) {
   Actor coordinator(coordinator_of(kOne));
   Actor member(member_of(kOne));

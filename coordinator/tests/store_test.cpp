@@ -95,6 +95,19 @@ TEST_F(StoreTest, AGenerationExistsWhenItsManifestDoes) {
   EXPECT_FALSE(files::exists(directory_ + "/generations/000002/manifest.new"));
 }
 
+TEST_F(StoreTest, AManifestTellsTheImagesOfItsPartsApart) {
+  store::Manifest manifest;
+  const std::string directory = "/store/generations/000001";
+  manifest.images = {{42, "a", directory + "/main/42.image", 5, 1, ""}, {43, "b", directory + "/5f3a9c01.0/43.image", 5, 1, ""}};
+  EXPECT_EQ(manifest.images_of("main").size(), 2u) << "one that names no parts has all in one";
+  manifest.parts = {{"main", "n1", "", 1, 42}, {"5f3a9c01.0", "n2", "5f3a9c01", 1, 43}};
+  ASSERT_EQ(manifest.images_of("main").size(), 1u);
+  EXPECT_EQ(manifest.images_of("main").front().pid, 42);
+  ASSERT_EQ(manifest.images_of("5f3a9c01.0").size(), 1u);
+  EXPECT_EQ(manifest.images_of("5f3a9c01.0").front().pid, 43);
+  EXPECT_TRUE(manifest.images_of("5f3a9c01.1").empty());
+}
+
 TEST_F(StoreTest, WhatIsNotThereCannotBeMadeDurable) {
   const auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());

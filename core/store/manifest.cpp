@@ -2,6 +2,7 @@
 // World: programs.
 #include "core/store/manifest.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -58,6 +59,14 @@ const ManifestPart* Manifest::part(std::string_view name) const {
   for (const ManifestPart& part : parts)
     if (part.name == name) return &part;
   return nullptr;
+}
+
+std::vector<ManifestImage> Manifest::images_of(std::string_view part) const {
+  if (parts.empty()) return images;
+  std::vector<ManifestImage> found;
+  for (const ManifestImage& image : images)
+    if (std::filesystem::path(image.path).parent_path().filename() == part) found.push_back(image);
+  return found;
 }
 
 std::string generation_directory(const std::string& store, std::uint64_t number) {

@@ -45,6 +45,8 @@ struct Manifest {
 
   // Null if there is none of that name.
   const ManifestPart* part(std::string_view name) const;
+  // Those in the part's directory; all of them in a manifest that names no parts.
+  std::vector<ManifestImage> images_of(std::string_view part) const;
   std::uint64_t bytes() const;   // of all images
 };
 

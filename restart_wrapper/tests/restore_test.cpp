@@ -121,7 +121,7 @@ TEST_F(RestoreTest, BringsAProcessBackWithItsFileAndItsExitStatus) {
   ASSERT_TRUE(outcome.restored) << outcome.failure.detail.c_str() << " " << outcome.failure.sys_errno;
   EXPECT_EQ(outcome.exit_status, 42);
   EXPECT_EQ(content(output_), "kept\npid 4321 parent 4000 group 4000 session 3999 \n");
-  EXPECT_EQ(content(directory_ + "/generations/000007/cut/77-output"), ", and this is cut off");
+  EXPECT_EQ(content(directory_ + "/generations/000007/cut/main/77-output"), ", and this is cut off");
 }
 
 TEST_F(RestoreTest, ATreeHasItsParentsSessionsGroupsAndZombies) {
