@@ -14,7 +14,7 @@
 
 #include "core/codec/codec.hpp"
 #include "core/environment.hpp"
-#include "core/proto/frame.hpp"
+#include "core/proto/framed.hpp"
 
 namespace stasis::cli {
 namespace {
@@ -69,15 +69,9 @@ Result<Answer> ask(const CoordinatorAddress& coordinator, proto::Request request
     return errno == ECONNREFUSED || errno == ENOENT ? error(ErrorCode::no_coordinator, coordinator.socket) : system_error("connect to " + coordinator.socket, -errno);
   }
   request.key = coordinator.key;
-  std::string frame(sizeof(proto::FrameHeader) + encoded_size(request), '\0');
-  proto::FrameHeader header;
-  header.type = static_cast<std::uint16_t>(proto::Request::kType);
-  header.length = static_cast<std::uint32_t>(frame.size() - sizeof header);
-  std::memcpy(frame.data(), &header, sizeof header);
-  Writer writer(frame.data() + sizeof header, header.length);
-  writer.record(request);
+  const std::string frame = proto::framed(request);
   if (::send(socket.get(), frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) return error(ErrorCode::no_coordinator, coordinator.socket);
-  for (;;) {
+  for (proto::FrameHeader header;;) {
     STASIS_TRY(receive(socket.get(), reinterpret_cast<char*>(&header), sizeof header));
     if (!proto::is_valid(header) || header.version != proto::kProtocolVersion) return error(ErrorCode::protocol, coordinator.socket);
     std::string payload(header.length, '\0');

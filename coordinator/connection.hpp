@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/codec/codec.hpp"
-#include "core/proto/frame.hpp"
+#include "core/proto/framed.hpp"
 #include "core/proto/messages.hpp"
 
 namespace stasis::coordinator {
@@ -44,14 +44,7 @@ class Connection {
 
   template <class Message>
   bool send(const Message& message) {
-    std::string bytes(sizeof(proto::FrameHeader) + encoded_size(message), '\0');
-    proto::FrameHeader header;
-    header.type = static_cast<std::uint16_t>(Message::kType);
-    header.length = static_cast<std::uint32_t>(bytes.size() - sizeof header);
-    std::memcpy(bytes.data(), &header, sizeof header);
-    Writer writer(bytes.data() + sizeof header, header.length);
-    writer.record(message);
-    return send_bytes(bytes);
+    return send_bytes(proto::framed(message));
   }
 
  private:

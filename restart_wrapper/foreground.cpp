@@ -23,7 +23,7 @@
 #include <cstring>
 #include <utility>
 
-#include "core/proto/frame.hpp"
+#include "core/proto/framed.hpp"
 #include "core/proto/messages.hpp"
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/unique_fd.hpp"
@@ -162,15 +162,8 @@ void Session::pass_on(int signal) {
 
 template <class Message>
 bool send_message(int fd, const Message& message) {
-  std::array<char, 512> bytes{};
-  Writer writer(bytes.data() + sizeof(proto::FrameHeader), bytes.size() - sizeof(proto::FrameHeader));
-  writer.record(message);
-  proto::FrameHeader header;
-  header.type = static_cast<std::uint16_t>(Message::kType);
-  header.length = static_cast<std::uint32_t>(writer.size());
-  std::memcpy(bytes.data(), &header, sizeof header);
-  const std::size_t size = sizeof header + writer.size();
-  return writer.ok() && ::send(fd, bytes.data(), size, MSG_NOSIGNAL) == static_cast<ssize_t>(size);
+  const std::string bytes = proto::framed(message);
+  return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
 }
 
 // Offers a notice to the coordinator. If that cannot be reached the program gets the signal.

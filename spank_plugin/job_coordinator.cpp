@@ -24,9 +24,9 @@
 
 #include "core/base/duration.hpp"
 #include "core/codec/codec.hpp"
-#include "core/environment.hpp"
-#include "core/proto/frame.hpp"
+#include "core/proto/framed.hpp"
 #include "core/proto/messages.hpp"
+#include "core/run_directory.hpp"
 
 namespace stasis::spank {
 namespace {
@@ -114,21 +114,15 @@ Result<JobCoordinator> read_address(const std::string& store, const std::string&
   if (coordinator.computation.empty() || coordinator.run_directory.empty()) return error(ErrorCode::no_coordinator, path);
   if (part.empty()) return coordinator;
   coordinator.computation += "." + part;
-  coordinator.run_directory = std::string(run_directory::kParent) + "/stasis-" + std::to_string(::geteuid()) + "/" + coordinator.computation;
-  coordinator.socket = coordinator.run_directory + "/" + run_directory::kSocket;
+  coordinator.run_directory = run_directory_of(coordinator.computation);
+  coordinator.socket = coordinator_socket_of(coordinator.computation);
   return coordinator;
 }
 
 // Sends one message; a socket of ours takes it whole.
 template <class Message>
 Status send_message(int fd, const Message& message) {
-  std::string frame(sizeof(proto::FrameHeader) + encoded_size(message), '\0');
-  proto::FrameHeader header;
-  header.type = static_cast<std::uint16_t>(Message::kType);
-  header.length = static_cast<std::uint32_t>(frame.size() - sizeof header);
-  std::memcpy(frame.data(), &header, sizeof header);
-  Writer writer(frame.data() + sizeof header, header.length);
-  writer.record(message);
+  const std::string frame = proto::framed(message);
   if (::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) {
     return system_error("send to the coordinator", -errno);
   }
