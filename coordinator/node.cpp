@@ -20,7 +20,7 @@
 namespace stasis::coordinator {
 namespace {
 
-constexpr std::chrono::milliseconds kNoticeFollows{100};
+constexpr std::chrono::milliseconds kCallFollows{100};
 constexpr std::chrono::seconds kResumeLimit{10};
 constexpr int kDrainPatienceMs = 10'000;  // for slurmstepd to make room in a pipe
 
@@ -143,12 +143,12 @@ void Node::handle_hello(Connection& connection, const Frame& frame) {
     connection.send(proto::Decline{});
     return;
   }
-  if (hello.restored) return;  // Restored follows
+  if (hello.restored || hello.notice) return;  // Restored or Notice follows
   if (current_ && current_->take_hello(connection)) return;
-  undecided_.push_back({&connection, Clock::now() + kNoticeFollows});
+  undecided_.push_back({&connection, Clock::now() + kCallFollows});
 }
 
-// Who said Hello and was not called: a Notice follows at once, or the signal was an old one or a stranger's.
+// Who said Hello and was not called: it will be at once, or the signal was an old one or a stranger's.
 void Node::decide_late_hellos() {
   std::erase_if(undecided_, [this](const Undecided& one) {
     if (current_ && current_->take_hello(*one.connection)) return true;

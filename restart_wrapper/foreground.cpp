@@ -174,6 +174,7 @@ void Session::offer(int signal) {
   std::strncpy(address.sun_path, how_.coordinator_socket.c_str(), sizeof address.sun_path - 1);
   UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   proto::Hello hello;
+  hello.notice = true;
   hello.computation = how_.computation;
   hello.program = "stasis restart";
   proto::Notice notice;

@@ -56,12 +56,14 @@ struct Hello {
   std::int32_t pid = 0;             // as the process sees itself
   bool restored = false;            // the process was just brought back by a restart
   std::string_view program;         // path of the executable, for messages to people
+  bool notice = false;              // a Notice follows: the process may be called for a checkpoint and not have stopped yet, this is not its answer
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("computation", self.computation);
     archive("pid", self.pid);
     archive("restored", self.restored);
     archive("program", self.program);
+    archive("notice", self.notice);
   }
 };
 

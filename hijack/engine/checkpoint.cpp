@@ -42,7 +42,7 @@ class Checkpoint {
  private:
   Status take_part() noexcept {
     const std::string_view program = read_link("/proc/thread-self/exe", arena_);
-    STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program}));
+    STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program, false}));
     STASIS_TRY_VALUE(const Frame frame, link_.receive());
     if (frame.type != proto::MessageType::begin) return {};
     proto::Begin begin;

@@ -28,9 +28,9 @@ KeptAction* find(int signal) noexcept {
   return nullptr;
 }
 
-// kill(2) by slurmstepd, or by another user, who can only be root.
+// kill(2) by slurmstepd, by another user, who can only be root, or from outside the pid namespace of a restart.
 bool is_notice(const siginfo_t& info) noexcept {
-  return info.si_code == SI_USER && (info.si_pid == sys::call(SYS_getppid) || info.si_uid != static_cast<uid_t>(sys::call(SYS_getuid)));
+  return info.si_code == SI_USER && (info.si_pid == 0 || info.si_pid == sys::call(SYS_getppid) || info.si_uid != static_cast<uid_t>(sys::call(SYS_getuid)));
 }
 
 struct Offer {
@@ -45,7 +45,7 @@ void offer(void* argument) noexcept {
   const auto ask = [&]() -> Result<proto::NoticeAnswer> {
     STASIS_TRY(link.connect());
     const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
-    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program}));
+    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program, true}));
     STASIS_TRY(link.send(proto::Notice{how.signal}));
     return link.expect<proto::NoticeAnswer>();
   };
@@ -132,6 +132,8 @@ void install_notice_handlers() noexcept {
 }
 
 bool keeps_action(int signal) noexcept { return active && (signal == SIGTERM || signal == SIGURG); }
+
+bool is_old_notice(const siginfo_t& info) noexcept { return keeps_action(info.si_signo) && is_notice(info); }
 
 int set_kept_action(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
   KeptAction& kept = *find(signal);

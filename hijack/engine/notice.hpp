@@ -15,6 +15,9 @@ void install_notice_handlers() noexcept;
 
 // Whether the program's action for `signal` is kept here. Any thread, also in signal handlers.
 bool keeps_action(int signal) noexcept;
+// Whether a signal that was pending when the image was written is a notice: it spoke of the end of the job's run that the image comes from, and the image is
+// the answer to it.
+bool is_old_notice(const siginfo_t& info) noexcept;
 // sigaction(2) for such a signal.
 int set_kept_action(int signal, const struct sigaction* action, struct sigaction* old) noexcept;
 

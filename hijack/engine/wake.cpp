@@ -17,6 +17,7 @@
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/membership.hpp"
+#include "hijack/engine/notice.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/scratch.hpp"
 #include "hijack/engine/settings.hpp"
@@ -94,7 +95,7 @@ void queue_pending(std::int32_t tid) noexcept {
   const long pid = sys::call(SYS_getpid);
   for (std::uint32_t i = 0; i != saved.kept->pending_count; ++i) {
     PendingSignal& signal = saved.kept->pending[i];
-    if (signal.tid != tid) continue;
+    if (signal.tid != tid || is_old_notice(signal.info)) continue;
     if (tid == 0) require(sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info), "queue a pending signal");
     else require(sys::call(SYS_rt_tgsigqueueinfo, pid, tid, signal.info.si_signo, &signal.info), "queue a thread's pending signal");
   }
@@ -247,7 +248,7 @@ void rejoin(void* argument) noexcept {
   const auto join = [&]() -> Status {
     STASIS_TRY(link.connect());
     const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
-    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), true, program}));
+    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), true, program, false}));
     return link.send(proto::Restored{how.threads});
   };
   if (const Status status = join(); !status.ok()) give_up(status.error());
