@@ -169,6 +169,9 @@ bool is_number(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
 }
 
+// How srun reads the variable of an option that has no argument.
+bool is_on(const std::string& value) { return value.empty() || ::strcasecmp(value.c_str(), "yes") == 0 || std::atoi(value.c_str()) != 0; }
+
 Modes from_environment(const std::function<std::optional<std::string>(const char*)>& variable) {
   Modes modes;
   const auto take = [&](const char* name, Mode& mode) {
@@ -177,8 +180,9 @@ Modes from_environment(const std::function<std::optional<std::string>(const char
   take("SLURM_STDOUTMODE", modes.output);
   take("SLURM_STDERRMODE", modes.error);
   take("SLURM_STDINMODE", modes.input);
-  take("SLURM_UNBUFFEREDIO", modes.unbuffered);
-  modes.labelled = variable("SLURM_LABELIO").has_value();
+  if (const auto value = variable("SLURM_UNBUFFEREDIO"); value && is_on(*value)) modes.unbuffered = {*value, "SLURM_UNBUFFEREDIO"};
+  const auto label = variable("SLURM_LABELIO");
+  modes.labelled = label && is_on(*label);
   return modes;
 }
 

@@ -24,13 +24,18 @@ namespace {
 
 constexpr std::string_view kPrefix = "STASIS_";
 constexpr std::string_view kLibraryName = "/libstasis.so";
+constexpr std::string_view kLaunchProxyName = "/stasis-launch-proxy";
 
 // The entry of LD_PRELOAD that is this library. Entries are separated by colons or blanks (ld.so(8)).
 void read_preload(std::string_view value) noexcept {
   while (!value.empty()) {
     const std::size_t end = value.find_first_of(": ");
     const std::string_view entry = value.substr(0, end);
-    if (entry.ends_with(kLibraryName)) settings.library = decltype(settings.library)(entry);
+    if (entry.ends_with(kLibraryName)) {
+      settings.library = decltype(settings.library)(entry);
+      settings.launch_proxy = decltype(settings.launch_proxy)(entry.substr(0, entry.size() - kLibraryName.size()));
+      settings.launch_proxy.append(kLaunchProxyName);
+    }
     value.remove_prefix(end == std::string_view::npos ? value.size() : end + 1);
   }
 }

@@ -28,6 +28,7 @@ struct Settings {
   FixedString<255> log;
   FixedString<63> fault;
   FixedString<1023> library;           // our own entry of LD_PRELOAD
+  FixedString<1023> launch_proxy;      // lies beside it
   StdioIdentity stdio[3];
 };
 

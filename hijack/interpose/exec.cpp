@@ -13,6 +13,7 @@
 #include "core/sys/syscall.hpp"
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/settings.hpp"
+#include "hijack/interpose/launcher.hpp"
 #include "hijack/interpose/new_environment.hpp"
 #include "hijack/interpose/real.hpp"
 
@@ -57,31 +58,39 @@ using namespace stasis::hijack;
 
 STASIS_EXPORT int execve(const char* path, char* const argv[], char* const envp[]) noexcept {
   char* const* merged = STASIS_MERGED(envp);
+  Launcher launcher;
+  if (launcher.look_at(path)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), path = launcher.proxy();
   return without_stop_signal([&] { return real::execve(path, argv, merged); });
 }
 
-STASIS_EXPORT int execv(const char* path, char* const argv[]) noexcept {
-  char* const* merged = STASIS_MERGED(environ);
-  return without_stop_signal([&] { return real::execve(path, argv, merged); });
-}
+STASIS_EXPORT int execv(const char* path, char* const argv[]) noexcept { return execve(path, argv, environ); }
 
 STASIS_EXPORT int execvpe(const char* file, char* const argv[], char* const envp[]) noexcept {
   char* const* merged = STASIS_MERGED(envp);
+  Launcher launcher;
+  if (launcher.look_for(file)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), file = launcher.proxy();
   return without_stop_signal([&] { return real::execvpe(file, argv, merged); });
 }
 
-STASIS_EXPORT int execvp(const char* file, char* const argv[]) noexcept {
-  char* const* merged = STASIS_MERGED(environ);
-  return without_stop_signal([&] { return real::execvpe(file, argv, merged); });
-}
+STASIS_EXPORT int execvp(const char* file, char* const argv[]) noexcept { return execvpe(file, argv, environ); }
 
 STASIS_EXPORT int fexecve(int fd, char* const argv[], char* const envp[]) noexcept {
   char* const* merged = STASIS_MERGED(envp);
+  Launcher launcher;
+  if (launcher.look_at(fd, "")) {
+    argv = STASIS_PROXY_ARGUMENTS(launcher, argv);
+    return without_stop_signal([&] { return real::execve(launcher.proxy(), argv, merged); });
+  }
   return without_stop_signal([&] { return real::fexecve(fd, argv, merged); });
 }
 
 STASIS_EXPORT int execveat(int directory, const char* path, char* const argv[], char* const envp[], int flags) noexcept {
   char* const* merged = STASIS_MERGED(envp);
+  Launcher launcher;
+  if (launcher.look_at(directory, path)) {
+    argv = STASIS_PROXY_ARGUMENTS(launcher, argv);
+    return without_stop_signal([&] { return real::execve(launcher.proxy(), argv, merged); });
+  }
   return without_stop_signal([&] {
     if (real::execveat.is_there()) return real::execveat(directory, path, argv, merged, flags);
     const long result = stasis::sys::call(SYS_execveat, directory, path, argv, merged, flags);
@@ -119,10 +128,14 @@ STASIS_EXPORT int execle(const char* path, const char* argument, ...) noexcept {
 
 STASIS_EXPORT int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
                               char* const argv[], char* const envp[]) noexcept {
+  Launcher launcher;
+  if (launcher.look_at(path)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), path = launcher.proxy();
   return real::posix_spawn(pid, path, actions, attributes, argv, STASIS_MERGED(envp));
 }
 
 STASIS_EXPORT int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* actions,
                                const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) noexcept {
+  Launcher launcher;
+  if (launcher.look_for(file)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), file = launcher.proxy();
   return real::posix_spawnp(pid, file, actions, attributes, argv, STASIS_MERGED(envp));
 }

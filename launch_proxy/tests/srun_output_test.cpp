@@ -56,7 +56,9 @@ TEST(SrunOutput, ReadsVariablesUnlessAnOptionOverridesThem) {
   EXPECT_EQ(read({"a"}, {{"SLURM_STDERRMODE", "out"}}).bypass, "SLURM_STDERRMODE");
   EXPECT_EQ(read({"a"}, {{"SLURM_STDINMODE", "in"}}).bypass, "SLURM_STDINMODE");
   EXPECT_EQ(read({"a"}, {{"SLURM_UNBUFFEREDIO", "1"}}).bypass, "SLURM_UNBUFFEREDIO");
-  EXPECT_TRUE(read({"a"}, {{"SLURM_LABELIO", "1"}}).labelled);
+  for (const char* on : {"", "1", "2", "yes", "YES"}) EXPECT_TRUE(read({"a"}, {{"SLURM_LABELIO", on}}).labelled) << on;
+  for (const char* off : {"0", "no", "y", "true"}) EXPECT_FALSE(read({"a"}, {{"SLURM_LABELIO", off}}).labelled) << off;
+  EXPECT_EQ(read({"a"}, {{"SLURM_UNBUFFEREDIO", "0"}}).bypass, "");
 }
 
 // A word behind an option that only another plugin knows may be its argument or the command: what follows is read as options all the same.
