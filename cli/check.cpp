@@ -22,7 +22,7 @@ int check(const std::string& command) {
   const auto program = find_program(command);
   if (!program) return complain(program.error());
   const Status loadable = check_program(*program);
-  const Status namespaces = restart::check_namespace();
+  const auto namespaces = restart::check_namespace();
   if (loadable) std::printf("%s: can be checkpointed\n", (*program).c_str());
   else complain(loadable.error());
   if (namespaces) std::printf("namespaces: a restart can have its old process ids here\n");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <string>
 
 #include "restart_wrapper/unique_fd.hpp"
@@ -98,28 +99,33 @@ Status furnish_namespace(const Identity& identity) {
   return {};
 }
 
-Status check_namespace() {
+Result<long> check_namespace() {
+  struct Finding {
+    Error failure;
+    long id_limit = 0;
+  };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("create a pipe", -errno);
+  UniqueFd reading(ends[0]), writing(ends[1]);
   const Identity who = identity();
-  const Result<int> child = fork_into_namespace(who, Session::shared);
-  if (child.ok() && *child == 0) {
-    const Status status = furnish_namespace(who);
-    if (!status.ok()) {
-      [[maybe_unused]] const ssize_t told = ::write(ends[1], &status.error(), sizeof(Error));
-    }
+  STASIS_TRY_VALUE(const int child, fork_into_namespace(who, Session::shared));
+  if (child == 0) {
+    Finding found;
+    if (const Status status = furnish_namespace(who); !status.ok()) found.failure = status.error();
+    else std::ifstream("/proc/sys/kernel/pid_max") >> found.id_limit;
+    [[maybe_unused]] const ssize_t told = ::write(writing.get(), &found, sizeof found);
     ::_exit(0);
   }
-  ::close(ends[1]);
-  Error failure = child.error();
-  const bool told = child.ok() && ::read(ends[0], &failure, sizeof failure) == sizeof failure;
-  ::close(ends[0]);
-  if (!child.ok()) return failure;
-  int status = 0;
-  while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {
+  writing.reset();
+  Finding found;
+  ssize_t got;
+  do got = ::read(reading.get(), &found, sizeof found);
+  while (got < 0 && errno == EINTR);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  if (told) return failure;
-  return {};
+  if (got != sizeof found) return error(ErrorCode::no_namespace, "its first process did not answer");
+  if (found.failure.code != ErrorCode::none) return found.failure;
+  return found.id_limit;
 }
 
 }  // namespace stasis::restart

@@ -27,7 +27,8 @@ Result<int> fork_into_namespace(const Identity& identity, Session session);
 // In the child: maps user and group to themselves, keeps mounts inside, mounts a /proc of its own. Errors: no_namespace with the step.
 Status furnish_namespace(const Identity& identity);
 
-// Finds out whether both will work, by trying them. Errors: theirs.
-Status check_namespace();
+// Finds out whether both will work, by trying them, and which process ids can be had inside: those below the returned number. A pid namespace has a limit of its own
+// since Linux 6.14, which a program that was restarted before can have come to use; before that it is the machine's. Errors: theirs.
+Result<long> check_namespace();
 
 }  // namespace stasis::restart

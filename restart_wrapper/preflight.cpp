@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
 #include <set>
 
 #include "restart_wrapper/kinds/kind.hpp"
@@ -31,14 +30,13 @@ Status check_machine(const Computation& computation) {
   for (const image::Image& image : computation.members) needed |= image.process().cpu_features;
   if ((needed & missing_mask) != 0)
     return error(ErrorCode::cpu_features, FixedString<320>("state components 0x").append_number(needed & missing_mask, 16));
-  long largest = 0;
-  std::ifstream("/proc/sys/kernel/pid_max") >> largest;
-  if (largest != 0 && !computation.ids.empty() && *computation.ids.rbegin() >= largest)
-    return error(ErrorCode::restore_failed, "the process id " + std::to_string(*computation.ids.rbegin()) + " is beyond kernel.pid_max " + std::to_string(largest));
   if (computation.ids.contains(1))
     for (const image::Image& image : computation.members)
       if (image.process().pid == 1) return error(ErrorCode::unsupported, "process 1 of a container: start it under an init");
-  return check_namespace();
+  STASIS_TRY_VALUE(const long id_limit, check_namespace());
+  if (id_limit != 0 && !computation.ids.empty() && *computation.ids.rbegin() >= id_limit)
+    return error(ErrorCode::restore_failed, "the process id " + std::to_string(*computation.ids.rbegin()) + " is beyond kernel.pid_max " + std::to_string(id_limit));
+  return {};
 }
 
 std::uint64_t mtime_ns(const struct stat& status) {
