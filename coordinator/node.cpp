@@ -128,9 +128,6 @@ void Node::handle(Connection& connection, const Frame& frame) {
     case proto::MessageType::hello: return handle_hello(connection, frame);
     case proto::MessageType::restored: return handle_restored(connection);
     case proto::MessageType::notice: return handle_notice(connection, frame);
-    case proto::MessageType::resumed:
-      resuming_.erase(&connection);
-      return;
     case proto::MessageType::request: return handle_request(connection, frame);
     default:
       if (current_) current_->take(connection, frame);
@@ -303,7 +300,7 @@ void Node::sync_images() {
 // Whoever asked for a checkpoint is answered when the program runs as if there had been none.
 void Node::report_synced() {
   if (!synced_ || (!resuming_.empty() && Clock::now() < resume_limit_)) return;
-  for (const Connection* member : resuming_) log_line("process " + std::to_string(member->pid()) + " has not said that it runs on");
+  for (const Connection* member : resuming_) log_line("process " + std::to_string(member->pid()) + " has not gone on yet");
   resuming_.clear();
   synced_ = false;
   resume_limit_ = Clock::time_point::max();

@@ -126,8 +126,6 @@ bool NodeCheckpoint::take_hello(Connection& connection) {
   begin.generation = wish_.generation;
   begin.image_path = member.image.path;
   begin.exit_after = wish_.exit_after;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
-  begin.quiesce_ms = static_cast<std::uint32_t>(std::max<long long>(left, 100));
   begin.called_thread = member.process.thread;
   begin.leader_slept_ns = member.leader_slept_ns;
   if (const char* stdio = std::getenv(environment::kStdio)) begin.stdio = stdio;  // set by stasis restart only

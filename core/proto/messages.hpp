@@ -6,7 +6,7 @@
 //
 //   checkpoint   coordinator: stop signal to every member -> member: Hello -> coordinator: Begin (or Decline)
 //                member: Quiesced -> coordinator: Elect when every process is stopped -> member: Inventory -> coordinator: Elected
-//                member: Written -> coordinator: Resume when all have written -> member: Resumed, closes
+//                member: Written -> coordinator: Resume when all have written -> member closes, and runs
 //   restart      restored library: Hello{restored} -> Restored -> coordinator: Resume when all are back -> member closes
 //   any time     member: Notice (the batch system asked this process to end) -> coordinator: NoticeAnswer
 //                control: Request -> coordinator: Progress* , Reply
@@ -33,7 +33,6 @@ enum class MessageType : std::uint16_t {
   elected = 7,
   written = 8,
   resume = 9,
-  resumed = 10,
   abandon = 11,
   failed = 12,
   restored = 13,
@@ -73,7 +72,6 @@ struct Begin {
   std::uint64_t generation = 0;
   std::string_view image_path;      // absolute path of the file that this member shall write
   bool exit_after = false;          // the computation will be ended when the checkpoint is committed
-  std::uint32_t quiesce_ms = 0;     // how long the member may try to stop its threads before it says failed
   // How long called_thread had been asleep when it was signalled, 0 if it was not or this is not known: only who is not woken
   // by the signal can find out (se.exec_start of /proc/PID/sched, read before kill(2), compared with the reader's own).
   std::uint64_t leader_slept_ns = 0;
@@ -87,7 +85,6 @@ struct Begin {
     archive("generation", self.generation);
     archive("image_path", self.image_path);
     archive("exit_after", self.exit_after);
-    archive("quiesce_ms", self.quiesce_ms);
     archive("leader_slept_ns", self.leader_slept_ns);
     archive("stdio", self.stdio);
     archive("called_thread", self.called_thread);
@@ -184,21 +181,11 @@ struct Written {
   }
 };
 
-// coordinator -> member: run on.
+// coordinator -> member: run on. The member closes the connection when it does.
 struct Resume {
   static constexpr auto kType = MessageType::resume;
   template <class Self, class Archive>
   static void fields(Self&, Archive&) {}
-};
-
-// member -> coordinator: running again; the connection is closed after it.
-struct Resumed {
-  static constexpr auto kType = MessageType::resumed;
-  std::uint64_t resumed_ns = 0;  // CLOCK_MONOTONIC
-  template <class Self, class Archive>
-  static void fields(Self& self, Archive& archive) {
-    archive("resumed_ns", self.resumed_ns);
-  }
 };
 
 // coordinator -> member: the checkpoint is off; undo and run on.

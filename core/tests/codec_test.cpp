@@ -33,7 +33,7 @@ TEST(Codec, ReadsBackTextNumbersAndFlags) {
   written.generation = 7;
   written.image_path = "/store/generations/000007/n1/42.image";
   written.exit_after = true;
-  written.quiesce_ms = 1234;
+  written.called_thread = 1234;
   const std::string bytes = encode(written);
   proto::Begin read;
   Reader reader(bytes);
@@ -43,7 +43,7 @@ TEST(Codec, ReadsBackTextNumbersAndFlags) {
   EXPECT_EQ(read.generation, 7u);
   EXPECT_EQ(read.image_path, written.image_path);
   EXPECT_TRUE(read.exit_after);
-  EXPECT_EQ(read.quiesce_ms, 1234u);
+  EXPECT_EQ(read.called_thread, 1234);
 }
 
 TEST(Codec, ReadsBackSequences) {

@@ -2,6 +2,7 @@
 // World: hijack, leader.
 #include "hijack/engine/checkpoint.hpp"
 
+#include "hijack/engine/entry.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/quiesce.hpp"
 #include "hijack/engine/record.hpp"
@@ -20,38 +21,39 @@ struct Leader {
   Scratch* scratch;
 };
 
+// Less than the coordinator's limit for this phase, for only the member can name the thread that does not stop.
+constexpr std::uint64_t kStopLimitNs = 9'000'000'000;
+
 class Checkpoint {
  public:
   explicit Checkpoint(const Leader& leader) noexcept : leader_(leader), arena_(leader.scratch->arena()), link_(arena_) {}
 
   void run() noexcept {
-    if (Status status = link_.connect(); !status.ok()) return log("no checkpoint", status.error());
-    const Status status = take_part();
-    if (!status.ok() && status.error().code != ErrorCode::none) report(status.error());
+    // The threads first: while they run, a descriptor of ours could be seen, closed or inherited by a child.
+    const Status stopped = stop_threads();
+    if (const Status connected = link_.connect(); !connected.ok()) log("no checkpoint", connected.error());
+    else if (const Status status = take_part(stopped); !status.ok()) report(status.error());
+    link_.close();  // by which the coordinator knows that we run on
     if (stopped_) {
       ThreadState& own = saved.kept->threads[0];
       let_time_pass(leader_.context, own.note.number, clock_ns(CLOCK_MONOTONIC) - stopped_ns_, &own.slot);
       release_threads();
     }
-    if (status.ok() && begun_) {
-      const Status told = link_.send(proto::Resumed{clock_ns(CLOCK_MONOTONIC)});
-      if (!told.ok()) log("resumed", told.error());
-    }
   }
 
  private:
-  Status take_part() noexcept {
+  Status take_part(const Status& stopped) noexcept {
     const std::string_view program = read_link("/proc/thread-self/exe", arena_);
     STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program, false}));
     STASIS_TRY_VALUE(const Frame frame, link_.receive());
     if (frame.type != proto::MessageType::begin) return {};
     proto::Begin begin;
     Reader(frame.payload).record(begin);
-    begun_ = true;
     link_.set_generation(begin.generation);
     if (!begin.stdio.empty()) read_stdio(begin.stdio);
 
-    STASIS_TRY(stop_threads(begin));
+    STASIS_TRY(stopped);
+    rewind_own_call(begin);
     STASIS_TRY(link_.send(proto::Quiesced{saved.kept->thread_count, stopped_ns_}));
     STASIS_TRY(link_.expect<proto::Elect>());
     if (Status mute = fault(Fault::member_mute); !mute.ok()) return link_.expect<proto::Resume>().error();
@@ -65,20 +67,25 @@ class Checkpoint {
     return link_.expect<proto::Resume>().ok() ? Status() : error(ErrorCode::abandoned, "after writing");
   }
 
-  Status stop_threads(const proto::Begin& begin) noexcept {
+  Status stop_threads() noexcept {
     STASIS_TRY(renew_kept());
     ThreadState& own = saved.kept->threads[0];
-    CallNote note;
-    const bool is_called = sys::call(SYS_gettid) == begin.called_thread;  // the kernel gives the signal to that thread if it can
-    note.slept_ns = is_called ? begin.leader_slept_ns : 0;
-    own.note.number = rewind_call(leader_.context, note, &own.slot);
+    own.note = {};
     describe_self(own, leader_.context);
     own.phase.store(ThreadPhase::parked);
     saved.kept->thread_count = 1;
     stopped_ns_ = clock_ns(CLOCK_MONOTONIC);
     stop.epoch.fetch_add(1);
     stopped_ = true;
-    return quiesce(stopped_ns_ + std::uint64_t{begin.quiesce_ms == 0 ? 10'000 : begin.quiesce_ms} * 1'000'000u);
+    return quiesce(stopped_ns_ + kStopLimitNs, leader_.scratch->side_stack_top());
+  }
+
+  void rewind_own_call(const proto::Begin& begin) noexcept {
+    ThreadState& own = saved.kept->threads[0];
+    CallNote note;
+    const bool is_called = sys::call(SYS_gettid) == begin.called_thread;  // the kernel gives the signal to that thread if it can
+    note.slept_ns = is_called ? begin.leader_slept_ns : 0;
+    own.note.number = rewind_call(leader_.context, note, &own.slot);
   }
 
   // Says why not, then waits until the coordinator has called all others off too: nobody runs on before.
@@ -93,7 +100,6 @@ class Checkpoint {
   Arena arena_;
   Link link_;
   std::uint64_t stopped_ns_ = 0;
-  bool begun_ = false;
   bool stopped_ = false;
 };
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "hijack/engine/aside.hpp"
+#include "hijack/engine/entry.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/restart_call.hpp"
 #include "hijack/engine/scratch.hpp"
@@ -35,11 +37,12 @@ bool is_notice(const siginfo_t& info) noexcept {
 
 struct Offer {
   Arena arena;
+  void* side_stack_top;
   int signal;
   bool held;
 };
 
-void offer(void* argument) noexcept {
+void ask_coordinator(void* argument) noexcept {
   auto& how = *static_cast<Offer*>(argument);
   Link link(how.arena);
   const auto ask = [&]() -> Result<proto::NoticeAnswer> {
@@ -54,10 +57,13 @@ void offer(void* argument) noexcept {
   how.held = answer.ok() && answer.value().held;
 }
 
+// The other threads run on: the connection is not for them.
+void offer(void* argument) noexcept { call_aside(ask_coordinator, argument, static_cast<Offer*>(argument)->side_stack_top); }
+
 bool is_held(int signal) noexcept {
   Scratch scratch;
   if (!scratch.map().ok()) return false;
-  Offer how{scratch.arena(), signal, false};
+  Offer how{scratch.arena(), scratch.side_stack_top(), signal, false};
   stasis_call_on_stack(&how, offer, scratch.stack_top());
   return how.held;
 }

@@ -9,14 +9,12 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "hijack/engine/entry.hpp"
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
-
-extern "C" void stasis_wake_entry();  // entry.S
-extern "C" char stasis_entry_stack_top[];
 
 namespace stasis::hijack {
 namespace {

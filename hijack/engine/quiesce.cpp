@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "hijack/engine/aside.hpp"
 #include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/stop_signal.hpp"
@@ -22,7 +23,7 @@ constexpr std::uint64_t kRescanNs = 20'000'000;  // a thread that ended instead 
 
 class Round {
  public:
-  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))), main_(static_cast<std::int32_t>(sys::call(SYS_getpid))) {}
+  Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))), leader_(stop.leader.load()), main_(static_cast<std::int32_t>(sys::call(SYS_getpid))) {}
 
   Status run(std::uint64_t deadline_ns) noexcept {
     for (unsigned stable = 0; stable != 2;) {
@@ -46,7 +47,7 @@ class Round {
     if (!directory.ok()) return system_error("open /proc/self/task", directory.get());
     STASIS_TRY(for_each_entry(directory.get(), [&](std::string_view name) -> Status {
       const auto tid = static_cast<std::int32_t>(Text(name).number());
-      if (tid == self_ || (tid == main_ && main_thread_has_ended())) return {};
+      if (tid == self_ || tid == leader_ || (tid == main_ && main_thread_has_ended())) return {};
       return visit(tid);
     }));
     for (std::uint32_t i = 1; i != saved.kept->thread_count; ++i) {
@@ -113,7 +114,8 @@ class Round {
     return error(ErrorCode::hung, "the program starts threads faster than they can be stopped");
   }
 
-  std::int32_t self_;
+  std::int32_t self_;          // the leader or who does it aside
+  std::int32_t leader_;
   std::int32_t main_;          // alone of all threads it stays in the list when it has ended
   SleepClock clock_{saved.kept->processor_offsets};
   std::uint32_t number_ = 0;   // of the scan
@@ -124,6 +126,20 @@ class Round {
 
 }  // namespace
 
-Status quiesce(std::uint64_t deadline_ns) noexcept { return Round().run(deadline_ns); }
+Status quiesce(std::uint64_t deadline_ns, void* side_stack_top) noexcept {
+  struct Call {
+    std::uint64_t deadline_ns;
+    Status status;
+  } call{deadline_ns, {}};
+  call_aside(
+      [](void* argument) {
+        auto& made = *static_cast<Call*>(argument);
+        made.status = Round().run(made.deadline_ns);
+      },
+      &call, side_stack_top);
+  STASIS_TRY(call.status);
+  save_pending_of_threads();
+  return {};
+}
 
 }  // namespace stasis::hijack

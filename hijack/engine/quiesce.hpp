@@ -10,6 +10,7 @@ namespace stasis::hijack {
 
 // Stops every thread but the caller, which has slot 0 of saved.kept already. Threads that cannot be stopped before `deadline_ns`
 // (CLOCK_MONOTONIC) are named in the error with the system call that they are in. The caller releases the threads in either case.
-Status quiesce(std::uint64_t deadline_ns) noexcept;
+// `side_stack_top`: see call_aside(); what is read of /proc on the way is read there.
+Status quiesce(std::uint64_t deadline_ns, void* side_stack_top) noexcept;
 
 }  // namespace stasis::hijack

@@ -13,9 +13,8 @@
 
 #include "core/environment.hpp"
 #include "hijack/engine/checkpoint.hpp"
+#include "hijack/engine/entry.hpp"
 #include "hijack/rt/file.hpp"
-
-extern "C" void stasis_return_from_signal();  // hijack/engine/entry.S
 
 namespace stasis::hijack {
 
@@ -35,6 +34,17 @@ bool in_vdso(const ucontext_t* context) noexcept {
   return at >= vdso.start && at < vdso.end;
 }
 
+void arrive() noexcept {
+  stop.arrived.fetch_add(1);
+  sys::call(SYS_futex, &stop.arrived, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void tell_parked(std::atomic<std::uint32_t>& what) noexcept {
+  what.store(stop.epoch.load());
+  stop.news.fetch_add(1);
+  sys::call(SYS_futex, &stop.news, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+}
+
 void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept {
   Kept* kept = saved.kept;
   if (stop.epoch.load() != epoch || kept == nullptr || slot >= kMaximumThreads) {
@@ -51,21 +61,22 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
     state.note.number = -1;
   if (stop.released.load() == epoch) return;  // too late: the stop was given up
   const bool again = in_vdso(context);
-  if (!again) {
-    describe_self(state, context);
-    if (state.pending != 0) save_own_pending(state.tid);
-  }
+  if (!again) describe_self(state, context);
   state.phase.store(again ? ThreadPhase::again : ThreadPhase::parked);
-  stop.arrived.fetch_add(1);
-  sys::call(SYS_futex, &stop.arrived, FUTEX_WAKE_PRIVATE, 1);
+  arrive();
   if (again) return;
-  for (;;) {
-    const std::uint32_t released = stop.released.load();
-    if (released == epoch) {
+  for (bool has_pending = state.pending != 0;;) {
+    const std::uint32_t news = stop.news.load();
+    if (has_pending && stop.complete.load() == epoch) {
+      save_own_pending(state.tid);
+      has_pending = false;
+      arrive();
+    }
+    if (stop.released.load() == epoch) {
       if (call >= 0) let_time_pass(context, call, clock_ns(CLOCK_MONOTONIC) - stopped_ns, &state.slot);
       return;
     }
-    sys::call(SYS_futex, &stop.released, FUTEX_WAIT_PRIVATE, released, nullptr);
+    sys::call(SYS_futex, &stop.news, FUTEX_WAIT_PRIVATE, news, nullptr);
   }
 }
 
@@ -150,9 +161,17 @@ long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept {
   return sys::call(SYS_rt_tgsigqueueinfo, pid, tid, kStopSignal, &info);
 }
 
-void release_threads() noexcept {
-  stop.released.store(stop.epoch.load());
-  sys::call(SYS_futex, &stop.released, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+void save_pending_of_threads() noexcept {
+  const Kept& kept = *saved.kept;
+  std::uint32_t waited_for = stop.arrived.load();
+  const std::uint32_t before = waited_for;
+  for (std::uint32_t i = 1; i != kept.thread_count; ++i)
+    if (kept.threads[i].phase.load() == ThreadPhase::parked && kept.threads[i].pending != 0) ++waited_for;
+  if (waited_for == before) return;
+  tell_parked(stop.complete);
+  for (std::uint32_t arrived = before; arrived != waited_for; arrived = stop.arrived.load()) sys::call(SYS_futex, &stop.arrived, FUTEX_WAIT_PRIVATE, arrived, nullptr);
 }
+
+void release_threads() noexcept { tell_parked(stop.released); }
 
 }  // namespace stasis::hijack

@@ -18,7 +18,9 @@ namespace stasis::hijack {
 struct Stop {
   std::atomic<std::int32_t> leader{0};     // tid, 0: no checkpoint runs
   std::atomic<std::uint32_t> epoch{0};     // number of the stop that runs or ran last
-  std::atomic<std::uint32_t> released{0};  // number of the last stop that is over; futex
+  std::atomic<std::uint32_t> complete{0};  // number of the last stop in which all threads stood still at last
+  std::atomic<std::uint32_t> released{0};  // number of the last stop that is over
+  std::atomic<std::uint32_t> news{0};      // counts what parked threads are told; futex
   std::atomic<std::uint32_t> arrived{0};   // counts threads that have reached the handler; futex
 };
 extern constinit Stop stop;
@@ -29,6 +31,8 @@ void forget_checkpoint() noexcept;
 
 // Sends the stop signal to a thread of this process, with its slot. Returns the kernel's answer.
 long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept;
+// All threads stand still: has those that have signals pending save them, which needs descriptors that nobody shall see, and waits for that.
+void save_pending_of_threads() noexcept;
 // Lets all parked threads go on.
 void release_threads() noexcept;
 

@@ -14,6 +14,7 @@
 #include <sys/rseq.h>
 
 #include "core/environment.hpp"
+#include "hijack/engine/entry.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/membership.hpp"
@@ -25,12 +26,7 @@
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/log.hpp"
 
-extern "C" {
-[[noreturn]] void stasis_sigreturn(void* context);                                           // entry.S
-long stasis_clone3(void* arguments, std::size_t size, void (*function)(void*), void* argument);  // entry.S
-extern char stasis_entry_stack_top[];                                                         // entry.S
-[[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
-}
+extern "C" [[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
 
 namespace stasis::hijack {
 namespace {

@@ -59,14 +59,23 @@ std::vector<pid_t> children() {
 }
 
 std::string describe(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
-  std::string line((std::istreambuf_iterator<char>(file)), {});
+  std::string line = read_all("/proc/" + std::to_string(pid) + "/cmdline");
   for (char& c : line)
     if (c == '\0') c = ' ';
   return std::to_string(pid) + " (" + line + ")";
 }
 
 }  // namespace
+
+std::string read_all(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  std::string text;
+  if (fd < 0) return text;
+  char buffer[16384];
+  for (ssize_t got; (got = ::read(fd, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+  ::close(fd);
+  return text;
+}
 
 Process::Process(const Command& command, const Environment& extra) : name_(command[0]) {
   int ends[2];

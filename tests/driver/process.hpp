@@ -22,6 +22,9 @@ struct Failure : std::runtime_error {
 using Command = std::vector<std::string>;
 using Environment = std::vector<std::string>;  // "NAME=value", added to the driver's own
 
+// A file's bytes; of one of /proc as far as they could be read before its process ended (a stream throws then, ESRCH). Empty if there is none.
+std::string read_all(const std::filesystem::path& path);
+
 // A running command with its standard output and error in one pipe, its input from /dev/null.
 class Process {
  public:

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "core/environment.hpp"
@@ -15,11 +14,6 @@ namespace stasis::tests {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_all(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string link_of(const fs::path& path) {
   std::error_code gone;
@@ -96,6 +90,22 @@ bool is_member(const fs::path& process) {
   return program != "stasis" && program != "stasis-coordinator" && !program.empty();
 }
 
+// Whether a thread of the process is in the handler of the stop signal: a program itself cannot block that.
+bool is_in_handler(const fs::path& process) {
+  std::error_code gone;
+  for (const auto& thread : fs::directory_iterator(process / "task", gone)) {
+    const std::string status = read_all(thread.path() / "status"), blocked = field(status, "SigBlk");
+    if (field(status, "State").substr(0, 1) == "Z") continue;  // a main thread that has ended shows what it ended with
+    if (!blocked.empty() && (std::stoull(blocked, nullptr, 16) >> (kStopSignal - 1) & 1) != 0) return true;
+  }
+  return false;
+}
+
+// A checkpoint is over when all members have been told to go on, and their threads do that by themselves. For ever is the test's time limit.
+void wait_until_no_handler_runs(const fs::path& process) {
+  while (is_in_handler(process)) usleep(1000);
+}
+
 bool is_below(pid_t pid, pid_t ancestor) {
   while (pid > 1 && pid != ancestor) {
     const std::string parent = field(read_all("/proc/" + std::to_string(pid) + "/status"), "PPid");
@@ -132,6 +142,7 @@ VisibleState look() {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     const fs::path process = living_part(entry.path());
     if (!is_below(std::stoi(name), getpid()) || !is_member(process)) continue;
+    wait_until_no_handler_runs(entry.path());
     const std::string status = read_all(process / "status");
     const std::string ids = field(read_all(entry.path() / "status"), "NSpid");
     ProcessState& state = all[std::stoi(ids.substr(ids.find_last_of(" \t") + 1))];

@@ -26,7 +26,7 @@ struct ProcessState {
 // Process id as the process sees it, to its state.
 using VisibleState = std::map<pid_t, ProcessState>;
 
-// Looks at all processes of the computation below the driver. They must not be starting, ending or changing what is looked at: the
+// Looks at all processes of the computation below the driver, each as soon as no thread of it is in the handler of the stop signal any more. They must not be starting, ending or changing what is looked at: the
 // program has said READY, and not yet been triggered.
 VisibleState look();
 

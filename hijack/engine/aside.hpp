@@ -1,0 +1,20 @@
+// Work that opens descriptors while other threads of the program run, done aside: by a thread of a moment that has a descriptor table of its own.
+//
+// A descriptor of ours in the program's table would be seen there: it takes the number that another thread's open(2) is sure to get, goes into the child of
+// another thread's fork(2) for good, and may be closed or replaced by closefrom(3) or dup2(2) while we use it. The table aside begins empty
+// (close_range(2) with CLOSE_RANGE_UNSHARE, Linux 5.9): nothing of the program's is copied into it, so that its end closes nothing of the program's either, which would
+// have effects of its own (mq_notify(3), pipes that end).
+// World: hijack, a thread with all signals blocked.
+#pragma once
+#include <cstddef>
+
+namespace stasis::hijack {
+
+// Whether the process has other threads than the caller; opens nothing. A main thread that has ended counts.
+bool has_other_threads() noexcept;
+
+// Runs function(argument) and returns when it has; on another thread if there are other threads, which uses the stack that ends at `stack_top`, else, or if no thread can be
+// had, on the caller's own. Descriptors that the function opens must be closed when it returns, those of the program are not to be used in it.
+void call_aside(void (*function)(void*), void* argument, void* stack_top) noexcept;
+
+}  // namespace stasis::hijack
