@@ -2,7 +2,6 @@
 // World: programs.
 #include "restart_wrapper/computation.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 namespace stasis::restart {
@@ -94,9 +93,6 @@ Result<Computation> load(const std::vector<ImageFile>& files, int root) {
   computation.generation = computation.members.front().header().generation;
   for (const image::Image& image : computation.members) collect(computation, image);
   computation.ids.erase(0);
-  for (const auto& [id, description] : computation.descriptions)
-    if (description.record.kind == image::DescriptionKind::regular_file && (description.record.status_flags & O_ACCMODE) != O_RDONLY)
-      computation.written_files.insert({description.record.device, description.record.inode});
   STASIS_TRY(check_together(computation));
   computation.root = root != 0 ? root : guess_root(computation);
   bool root_is_here = false;

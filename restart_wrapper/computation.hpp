@@ -37,7 +37,6 @@ struct Computation {
   std::map<std::uint64_t, SharedMemory> shared_memory;   // by id
   std::set<int> ids;          // every process and thread id, and those that the processes refer to
   std::set<int> used_fds;     // descriptor numbers that any process uses
-  std::set<std::pair<std::uint64_t, std::uint64_t>> written_files;  // device and inode of files that some process has open for writing
   int root = 0;               // pid of the first process; 0 if it had ended
   bool has_terminal = false;  // the root had a controlling terminal from outside
 

@@ -26,6 +26,7 @@ struct Description {
 struct Sink {
   ImageWriter& image;
   List<image::PageRun>& runs;       // of the section content_runs
+  std::uint64_t copies_left = 64u << 20;  // bytes of files that are where they were and may be kept in case they go
 };
 
 struct Kind {

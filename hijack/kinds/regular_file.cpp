@@ -3,7 +3,8 @@
 // A file with a name stays where it is. If it is open for writing its bytes must be durable when the generation is committed, so that a loss of power
 // cannot make it shorter than the length that is recorded: the coordinator sees to it while the program runs (coordinator/written_files.hpp). Only
 // what nobody can open by its name is synced here, where everybody waits. A file without a name is kept whole; one that has a name which was not found
-// (engine/other_name.hpp) is refused if it is open for writing; of a small file that is only read a copy is kept, should it go.
+// (engine/other_name.hpp) is refused if it is open for writing. Of a small file a copy is kept, should it go: what the program does between the checkpoint and its end it
+// will do again, and that includes removing its temporary files.
 // World: hijack, leader.
 #include "hijack/kinds/kind.hpp"
 
@@ -11,6 +12,22 @@ namespace stasis::hijack {
 namespace {
 
 constexpr std::uint64_t kSmall = 1u << 20;
+
+bool may(const image::DescriptionRecord& record, long access) noexcept { return sys::call(SYS_faccessat, AT_FDCWD, record.path.data(), access) == 0; }
+
+Status make_durable(const Description& description) noexcept {
+  if (may(description.record, R_OK) || may(description.record, W_OK)) return {};  // the coordinator can
+  const long result = sys::call(SYS_fdatasync, description.fd);
+  if (result < 0 && result != -EINVAL) return system_error(FixedString<320>("fdatasync ").append(description.record.path), result);
+  return {};
+}
+
+Status keep_copy(Description& description, Sink& sink) noexcept {
+  image::DescriptionRecord& record = description.record;
+  if (record.size > kSmall || record.size > sink.copies_left || !may(record, R_OK)) return {};
+  sink.copies_left -= record.size;
+  return record_content(description.fd, record.size, record.content, sink);
+}
 
 bool recognise(Description& description) noexcept {
   if (!S_ISREG(description.status.st_mode)) return false;
@@ -26,14 +43,8 @@ Status record(Description& description, Sink& sink) noexcept {
     return error(ErrorCode::unsupported, FixedString<320>("a file whose name was removed and whose other name was not found: ").append(record.path));
   if (record.deleted) return record_content(description.fd, record.size, record.content, sink);
   if (kernels) return {};
-  if (written) {
-    const auto may = [&](long access) { return sys::call(SYS_faccessat, AT_FDCWD, record.path.data(), access) == 0; };
-    if (may(R_OK) || may(W_OK)) return {};
-    const long result = sys::call(SYS_fdatasync, description.fd);
-    if (result < 0 && result != -EINVAL) return system_error(FixedString<320>("fdatasync ").append(record.path), result);
-    return {};
-  }
-  return record.size <= kSmall ? record_content(description.fd, record.size, record.content, sink) : Status();
+  if (written) STASIS_TRY(make_durable(description));
+  return keep_copy(description, sink);
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // Regular files.
 //
 // A file that was open for writing goes back to its length at the checkpoint: what the program wrote after it, it will write
-// again. What is cut off is kept in the store, once a file. A file without a name, or a small file that was only read and is not there any more as it
-// was, comes from the content in the image, as a file without a name. Nothing is ever created under its name or truncated by opening; only a file that
-// was opened by a name that it has lost, and has another, gets that name back for the moment of opening, where it is free.
+// again. What is cut off is kept in the store, once a file. A small file that was removed since is put back under its name from the copy in the image. A
+// file without a name, or a small one that was only read and has changed, comes from the image as a file without a name. Nothing that is there is
+// truncated by opening; a file that was opened by a name that it has lost, and has another, gets that name back for the moment of opening, where it is free.
 // World: programs.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -30,16 +30,43 @@ std::uint64_t mtime_ns(const struct stat& status) {
   return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
 }
 
-// Whether the content in the image takes the place of what is under the name now.
-bool comes_from_image(const Computation& computation, const Description& description) {
-  const image::DescriptionRecord& record = description.record;
-  if (record.deleted) return true;
-  if (is_written(record) || description.content == nullptr || is_in_proc(record)) return false;
-  if (computation.written_files.contains({record.device, record.inode})) return false;
-  struct stat status{};
-  if (::stat(label(description).c_str(), &status) != 0) return true;
-  return static_cast<std::uint64_t>(status.st_size) != record.size || mtime_ns(status) != record.mtime_ns;
-}
+enum class Origin {
+  name,      // what is under the name
+  put_back,  // nothing is there: the copy in the image goes there first
+  image,     // the content in the image, as a file without a name
+};
+
+// All descriptions of one file, and where its bytes come from.
+struct File {
+  explicit File(const std::vector<const Description*>& group) : descriptions(group) {
+    const auto named = std::find_if(group.begin(), group.end(), [](const Description* one) { return !one->record.deleted; });
+    const auto holder = std::find_if(group.begin(), group.end(), [](const Description* one) { return one->content != nullptr; });
+    if (named != group.end()) shown = *named;  // one process may have found a name of the file that another did not
+    if (holder != group.end()) copy = *holder;
+    origin = find_origin();
+  }
+  const std::vector<const Description*>& descriptions;
+  const Description* shown = descriptions.front();
+  const Description* copy = nullptr;  // has the content
+  Origin origin = Origin::name;
+
+ private:
+  Origin find_origin() const {
+    const image::DescriptionRecord& record = shown->record;
+    if (record.deleted) return Origin::image;
+    if (copy == nullptr || is_in_proc(record)) return Origin::name;
+    const bool written = std::any_of(descriptions.begin(), descriptions.end(), [](const Description* one) { return is_written(one->record); });
+    struct stat status{};
+    if (::stat(label(*shown).c_str(), &status) == 0) {
+      const bool same = static_cast<std::uint64_t>(status.st_size) == record.size && mtime_ns(status) == record.mtime_ns;
+      return written || same ? Origin::name : Origin::image;
+    }
+    if (errno != ENOENT) return Origin::name;
+    const std::string directory = std::filesystem::path(label(*shown)).parent_path();
+    if (::access(directory.c_str(), W_OK | X_OK) == 0) return Origin::put_back;
+    return written ? Origin::name : Origin::image;
+  }
+};
 
 // A file that the program got open from its launcher and may not open itself: whoever restarts may have got it too. That descriptor of ours, -1 if
 // there is none. Our descriptors are still open in the first process of the namespace.
@@ -55,12 +82,8 @@ int inherited(const image::DescriptionRecord& record) {
   return -1;
 }
 
-Status check_one(const Computation& computation, const Description& description) {
+Status check_name(const Description& description) {
   const image::DescriptionRecord& record = description.record;
-  if (comes_from_image(computation, description)) {
-    if (description.content == nullptr && record.size != 0) return error(ErrorCode::file_missing, label(description)).with("the content of a deleted file is in no image");
-    return {};
-  }
   struct stat status{};
   if (::stat(label(description).c_str(), &status) != 0)
     return errno == ENOENT ? error(ErrorCode::file_missing, label(description)) : system_error("stat " + label(description), -errno);
@@ -74,8 +97,14 @@ Status check_one(const Computation& computation, const Description& description)
   return {};
 }
 
-Status check(const Computation& computation, std::span<const Description* const> all) {
-  for (const Description* description : all) STASIS_TRY(check_one(computation, *description));
+Status check(const Computation&, std::span<const Description* const> all) {
+  for (const std::vector<const Description*>& group : by_object(all)) {
+    const File file(group);
+    if (file.origin == Origin::image && file.copy == nullptr && file.shown->record.size != 0)
+      return error(ErrorCode::file_missing, label(*file.shown)).with("the content of a deleted file is in no image");
+    if (file.origin != Origin::name) continue;
+    for (const Description* one : group) STASIS_TRY(check_name(one->record.deleted ? *file.shown : *one));
+  }
   return {};
 }
 
@@ -127,16 +156,31 @@ Result<int> nameless_file(const std::string& path) {
   return system_error("create a file without a name for " + path, -errno);
 }
 
-Status open_from_image(Workshop& workshop, const std::vector<const Description*>& group) {
-  const auto holder = std::find_if(group.begin(), group.end(), [](const Description* one) { return one->content != nullptr; });
-  const Description& source = holder == group.end() ? *group.front() : **holder;
+// Gives an empty file the length, bytes and mode of the one that `source` was a description of.
+Status fill(const Description& source, int fd) {
+  if (::fchmod(fd, source.record.mode & 07777) != 0) return system_error("set the mode of " + label(source), -errno);
+  if (::ftruncate(fd, static_cast<off_t>(source.record.size)) != 0) return system_error("lengthen " + label(source), -errno);
+  return write_content(source, fd);
+}
+
+Status put_back(const File& file) {
+  const std::string path = label(*file.shown);
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return system_error("put back " + path, -errno);
+  STASIS_TRY(fill(*file.copy, fd.get()));
+  const std::uint64_t changed_ns = file.copy->record.mtime_ns;
+  const timespec times[] = {{0, UTIME_OMIT}, {static_cast<time_t>(changed_ns / 1'000'000'000u), static_cast<long>(changed_ns % 1'000'000'000u)}};
+  if (::futimens(fd.get(), times) != 0) return system_error("set the time of " + path, -errno);
+  return {};
+}
+
+Status open_from_image(Workshop& workshop, const File& file) {
+  const Description& source = file.copy == nullptr ? *file.shown : *file.copy;
   STASIS_TRY_VALUE(const int nameless, nameless_file(label(source)));
-  UniqueFd file(nameless);
-  if (::fchmod(file.get(), source.record.mode & 07777) != 0) return system_error("set the mode of " + label(source), -errno);
-  if (::ftruncate(file.get(), static_cast<off_t>(source.record.size)) != 0) return system_error("lengthen " + label(source), -errno);
-  STASIS_TRY(write_content(source, file.get()));
-  for (const Description* one : group) {
-    STASIS_TRY_VALUE(const int again, open_again(file.get(), open_flags(one->record)));
+  const UniqueFd fd(nameless);
+  STASIS_TRY(fill(source, fd.get()));
+  for (const Description* one : file.descriptions) {
+    STASIS_TRY_VALUE(const int again, open_again(fd.get(), open_flags(one->record)));
     if (::lseek(again, static_cast<off_t>(one->record.offset), SEEK_SET) < 0) return system_error("seek in " + label(*one), -errno);
     STASIS_TRY(workshop.put(one->record.id, again));
   }
@@ -145,16 +189,15 @@ Status open_from_image(Workshop& workshop, const std::vector<const Description*>
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   for (const std::vector<const Description*>& group : by_object(all)) {
-    // One process may have found a name of the file that another did not.
-    const auto named = std::find_if(group.begin(), group.end(), [](const Description* one) { return !one->record.deleted; });
-    const Description& representative = named == group.end() ? *group.front() : **named;
-    if (comes_from_image(*workshop.computation, representative)) {
-      STASIS_TRY(open_from_image(workshop, group));
+    const File file(group);
+    if (file.origin == Origin::image) {
+      STASIS_TRY(open_from_image(workshop, file));
       continue;
     }
+    if (file.origin == Origin::put_back) STASIS_TRY(put_back(file));
     for (const Description* member : group) {
       Description one = *member;
-      if (one.record.deleted) one.record.removed_name = std::exchange(one.record.path, representative.record.path);
+      if (one.record.deleted) one.record.removed_name = std::exchange(one.record.path, file.shown->record.path);
       STASIS_TRY(open_by_name(workshop, one));
     }
   }
