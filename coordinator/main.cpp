@@ -15,6 +15,7 @@
 #include "coordinator/log.hpp"
 #include "coordinator/remote_root.hpp"
 #include "coordinator/root.hpp"
+#include "coordinator/starter.hpp"
 #include "coordinator/store.hpp"
 #include "core/base/duration.hpp"
 
@@ -23,6 +24,7 @@ namespace {
 namespace po = boost::program_options;
 using stasis::coordinator::RemoteRoot;
 using stasis::coordinator::Root;
+using stasis::coordinator::Starter;
 
 po::options_description describe_options() {
   po::options_description options("stasis-coordinator");
@@ -32,7 +34,7 @@ po::options_description describe_options() {
       ("interval", po::value<std::string>()->default_value("0s"), "time between two periodic checkpoints, 0s for none")
       ("keep", po::value<std::uint64_t>()->default_value(2), "how many generations are kept")
       ("batch", po::value<std::string>()->default_value(""), "batch system: slurm")
-      ("ready-fd", po::value<int>()->default_value(-1), "descriptor to say ready on")
+      ("ready-fd", po::value<int>()->default_value(-1), "descriptor to say ready on, and in a restart running")
       ("restored", po::value<std::uint64_t>()->default_value(0), "generation that is being brought back")
       ("expect", po::value<std::uint64_t>()->default_value(0), "how many processes that generation has")
       ("part", po::value<std::string>()->default_value(""), "be the coordinator of this part of the computation, under the root that the store names")
@@ -41,13 +43,6 @@ po::options_description describe_options() {
       ("streams", "descriptors 4 and 5 are standard output and error of the part's task")
       ("command", po::value<std::string>()->default_value(""), "command of the computation, for people");
   return options;
-}
-
-void say_ready(int fd, const std::string& line) {
-  if (fd < 0) return;
-  const std::string text = line + "\n";
-  [[maybe_unused]] const ssize_t told = ::write(fd, text.data(), text.size());
-  ::close(fd);
 }
 
 // The part that the options name, under the root whose address and key the store holds.
@@ -83,27 +78,26 @@ Root::Settings root_settings(const po::variables_map& given, std::uint64_t inter
   return settings;
 }
 
-void prepare_process(int ready_fd) {
+void prepare_process() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);
   ::umask(077);
-  for (const int fd : {ready_fd, stasis::coordinator::kTaskOutput, stasis::coordinator::kTaskError})
-    if (fd >= 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (const int fd : {stasis::coordinator::kTaskOutput, stasis::coordinator::kTaskError}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-int fail(int ready_fd, const stasis::Error& failure) {
-  const std::string line = stasis::coordinator::sentence(failure);
-  say_ready(ready_fd, "error: " + line);
-  if (ready_fd < 0) std::fprintf(stderr, "stasis-coordinator: %s\n", line.c_str());
+int fail(Starter& starter, const stasis::Error& failure) {
+  if (!starter.waits()) std::fprintf(stderr, "stasis-coordinator: %s\n", stasis::coordinator::sentence(failure).c_str());
+  starter.say_failed(failure);
   return stasis::describe(failure.code).exit_status;
 }
 
 template <class Role>
-int play(Role&& role, int ready_fd) {
-  if (const stasis::Status opened = role.open(); !opened) return fail(ready_fd, opened.error());
-  say_ready(ready_fd, "ready");
+int play(Role&& role, Starter& starter, bool restores) {
+  if (const stasis::Status opened = role.open(); !opened) return fail(starter, opened.error());
+  starter.say("ready");
+  if (!restores) starter.leave();
   return role.run();
 }
 
@@ -123,12 +117,13 @@ int main(int argc, char** argv) try {
     std::fprintf(stderr, "stasis-coordinator: --interval: %s\n", stasis::coordinator::sentence(interval.error()).c_str());
     return 2;
   }
-  const int ready_fd = given["ready-fd"].as<int>();
-  prepare_process(ready_fd);
-  if (given["part"].as<std::string>().empty()) return play(Root(root_settings(given, *interval)), ready_fd);
+  Starter starter(given["ready-fd"].as<int>());
+  prepare_process();
+  const bool restores = given["restored"].as<std::uint64_t>() != 0;
+  if (given["part"].as<std::string>().empty()) return play(Root(root_settings(given, *interval), starter), starter, restores);
   const auto part = part_settings(given);
-  if (!part) return fail(ready_fd, part.error());
-  return play(RemoteRoot(*part), ready_fd);
+  if (!part) return fail(starter, part.error());
+  return play(RemoteRoot(*part, starter), starter, restores);
 } catch (const std::exception& problem) {
   std::fprintf(stderr, "stasis-coordinator: %s\n", problem.what());
   return 2;

@@ -67,6 +67,7 @@ void reply(Connection& connection, const Error& failure, const std::string& text
 }
 
 Node::~Node() {
+  forget_proxies();
   for (const auto& connection : connections_) loop_.forget(connection->fd());
   if (watched_fd_ >= 0) loop_.forget(watched_fd_), ::close(watched_fd_);
   if (run_.listener >= 0) {
@@ -156,13 +157,29 @@ void Node::decide_late_hellos() {
 }
 
 void Node::handle_restored(Connection& connection) {
-  if (settings_.proxies.contains(connection.pid())) {
-    connection.send(proto::Resume{});
-    ++proxies_back_;
-  } else {
-    restored_.push_back(&connection);
-  }
-  if (restored_.size() + proxies_back_ == settings_.expect) report(ReportKind::restored);
+  if (settings_.proxies.contains(connection.pid())) resume_proxy(connection);
+  else restored_.push_back(&connection);
+  if (restored_.size() + proxies_back_.size() == settings_.expect) report(ReportKind::restored);
+}
+
+// One that ends before everybody is back has not launched what is waited for (srun found no node, a task failed).
+void Node::resume_proxy(Connection& connection) {
+  const std::int32_t pid = connection.pid();
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  connection.send(proto::Resume{});
+  proxies_back_[pid] = fd;
+  const auto ended = [this, pid] { fail(error(ErrorCode::restore_failed, "process " + std::to_string(pid) + ", which launches a step, has ended")); };
+  if (fd < 0) return ended();
+  loop_.watch(fd, [this, fd, ended] {
+    loop_.forget(fd);
+    ended();
+  });
+}
+
+void Node::forget_proxies() {
+  for (const auto& [pid, fd] : proxies_back_)
+    if (fd >= 0) loop_.forget(fd), ::close(fd);
+  proxies_back_.clear();
 }
 
 // The signal is held; if the root cannot answer it with a last checkpoint, it orders us to deliver it.
@@ -313,8 +330,8 @@ void Node::resume() {
     resume_limit_ = Clock::now() + kResumeLimit;
   }
   current_.reset();
-  if (restored_.empty() && proxies_back_ == 0) return;
-  proxies_back_ = 0;
+  if (restored_.empty() && proxies_back_.empty()) return;
+  forget_proxies();
   for (Connection* member : restored_) member->send(proto::Resume{});
   restored_.clear();
   started_ = true;

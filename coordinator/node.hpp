@@ -5,6 +5,7 @@
 // code is the same.
 // World: programs. One thread, the loop's.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -77,6 +78,8 @@ class Node {
   void handle(Connection& connection, const Frame& frame);
   void handle_hello(Connection& connection, const Frame& frame);
   void handle_restored(Connection& connection);
+  void resume_proxy(Connection& connection);
+  void forget_proxies();
   void handle_notice(Connection& connection, const Frame& frame);
   void handle_request(Connection& connection, const Frame& frame);
   void register_root(Connection& connection, std::int32_t pid);
@@ -110,7 +113,7 @@ class Node {
   std::uint64_t generation_ = 0;               // of the last order of a checkpoint
   std::vector<Undecided> undecided_;
   std::vector<Connection*> restored_;          // members that wait for everybody's return
-  std::uint64_t proxies_back_ = 0;             // members that did not have to
+  std::map<std::int32_t, int> proxies_back_;   // members that did not have to, with pidfds: who launches nothing any more ends the waiting
   std::int32_t root_ = 0;
   int watched_fd_ = -1;                        // pidfd of a process that lives; when it ends, we look who is left
   std::int32_t watched_pid_ = 0;

@@ -80,7 +80,11 @@ void RemoteRoot::handle(const Frame& frame) {
     for (const Report& report : std::exchange(held_, {})) send_report(*root_, report);
     return;
   }
-  if (frame.type == proto::MessageType::node_order && admitted_) return node_.order(to_order(frame));
+  if (frame.type == proto::MessageType::node_order && admitted_) {
+    node_.order(to_order(frame));
+    if (node_.is_started()) starter_.say_running();
+    return;
+  }
   lose_root("the root coordinator says something unexpected");
 }
 
@@ -107,7 +111,9 @@ void RemoteRoot::lose_root(const std::string& why) {
   root_.reset();
   admitted_ = false;
   node_.order({OrderKind::abandon});
-  if (!node_.is_started()) ended_ = true;
+  if (node_.is_started()) return;
+  starter_.say_failed(error(ErrorCode::restore_failed, why));
+  ended_ = true;
 }
 
 void RemoteRoot::reported(const Report& report) {

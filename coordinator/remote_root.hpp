@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/node.hpp"
+#include "coordinator/starter.hpp"
 
 namespace stasis::coordinator {
 
@@ -22,7 +23,8 @@ class RemoteRoot final : public NodeOwner {
     std::string launch;          // id of the launch that this part belongs to
     std::uint32_t parts = 1;     // of that launch
   };
-  explicit RemoteRoot(const Settings& settings) : settings_(settings), node_(loop_, *this) {}
+  // `starter` hears when all parts of a restart run, or why they do not.
+  RemoteRoot(const Settings& settings, Starter& starter) : settings_(settings), starter_(starter), node_(loop_, *this) {}
   // Makes the run directory, listens, and connects to the root.
   Status open();
   // Until no process is left on this node. Returns the exit status.
@@ -40,6 +42,7 @@ class RemoteRoot final : public NodeOwner {
   void lose_root(const std::string& why);
 
   Settings settings_;
+  Starter& starter_;
   EventLoop loop_;
   Node node_;
   std::unique_ptr<Connection> root_;

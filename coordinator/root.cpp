@@ -113,11 +113,7 @@ void Root::handle(NodeLink& node, const Report& report) {
       if (&node == &own_) ended_ = true;
       return;
     case ReportKind::failed:
-      if (settings_.restored != 0 && !node_.is_started()) {
-        log_line("restart failed: " + sentence(report.failure));
-        ended_ = true;
-        return;
-      }
+      if (settings_.restored != 0 && !node_.is_started()) return restart_failed(report.failure);
       [[fallthrough]];
     default:
       if (current_) current_->take(node, report);
@@ -132,6 +128,7 @@ void Root::handle_restored(NodeLink& node) {
   resume.kind = OrderKind::resume;
   own_.order(resume);
   for (RemoteNode* other : others_) other->order(resume);
+  starter_.say_running();
   log_line("running again: generation " + std::to_string(settings_.restored) + ", " + std::to_string(settings_.expect) + " processes" +
            (others_.empty() ? "" : " here, " + std::to_string(others_.size()) + " parts elsewhere"));
 }
@@ -149,10 +146,14 @@ void Root::lost(RemoteNode& node) {
   if (noticed_ == &node) noticed_ = &own_;
   if (ending_) ending_->waited_for.erase(&node);
   if (current_) current_->lose(node);
-  if (node.restored() != 0 && !node_.is_started()) {
-    log_line("restart failed: " + node.name() + " was lost");
-    ended_ = true;
-  }
+  if (node.restored() != 0 && !node_.is_started()) restart_failed(error(ErrorCode::restore_failed, node.name() + " was lost"));
+}
+
+// The processes of all parts end with their coordinators, before anything of the program has run.
+void Root::restart_failed(const Error& failure) {
+  log_line("restart failed: " + sentence(failure));
+  starter_.say_failed(failure);
+  ended_ = true;
 }
 
 // The node has held the signal. If no last checkpoint can answer it, it is delivered after all.

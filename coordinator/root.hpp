@@ -14,6 +14,7 @@
 #include "coordinator/node.hpp"
 #include "coordinator/remote_node.hpp"
 #include "coordinator/root_checkpoint.hpp"
+#include "coordinator/starter.hpp"
 #include "coordinator/store.hpp"
 #include "core/environment.hpp"
 
@@ -30,7 +31,8 @@ class Root final : public NodeOwner, public NodeAudience {
     std::uint64_t restored = 0;      // generation that is being brought back, 0 for a new program
     std::uint64_t expect = 0;        // how many processes that has on this node
   };
-  explicit Root(const Settings& settings) : settings_(settings), node_(loop_, *this), own_(node_), listener_(loop_, *this) {}
+  // `starter` hears when all parts of a restart run, or why they do not.
+  Root(const Settings& settings, Starter& starter) : settings_(settings), starter_(starter), node_(loop_, *this), own_(node_), listener_(loop_, *this) {}
   // Makes everything that answers; then the store can be published.
   Status open();
   // Until the computation has ended. Returns the exit status.
@@ -73,6 +75,7 @@ class Root final : public NodeOwner, public NodeAudience {
   void handle_events();
   void handle(NodeLink& node, const Report& report);
   void handle_restored(NodeLink& node);
+  void restart_failed(const Error& failure);
   Result<std::set<std::int32_t>> read_restored();
   void handle_notice(NodeLink& node, int signal);
   void want_checkpoint(Connection& connection, const proto::Request& request);
@@ -87,6 +90,7 @@ class Root final : public NodeOwner, public NodeAudience {
   void schedule_next();
 
   Settings settings_;
+  Starter& starter_;
   EventLoop loop_;
   Store store_;
   Node node_;

@@ -56,7 +56,8 @@ class Attempt {
     STASIS_TRY(recreate_descriptions());
     STASIS_TRY(recreate_shared_memory(site_));
     STASIS_TRY(make_tree());
-    return collect_successes();
+    STASIS_TRY(collect_successes());
+    return wait_for_coordinator("running", -1);  // on other nodes it may take as long as it takes; the root sees who is lost
   }
 
   // Sends `event`, with a pidfd of the program's first process when it is alive.
@@ -69,7 +70,7 @@ class Attempt {
  private:
   Status prepare_status_pipe();
   Status start_coordinator();
-  Status wait_until_ready(int fd);
+  Status wait_for_coordinator(std::string_view wanted, int deadline_ms);
   Status recreate_descriptions();
   void raise_last_id() const;
   Status make_tree();
@@ -83,6 +84,8 @@ class Attempt {
   Site& site_;
   const FirstProcess& how_;
   int status_reader_ = -1;
+  int coordinator_ = -1;           // what the coordinator says of itself
+  std::string said_;               // by it, and not taken yet
   std::map<int, int> members_;     // pid -> pidfd of processes that must not end now
   std::map<int, int> open_;        // those that have not reported success
 };
@@ -162,24 +165,31 @@ Status Attempt::start_coordinator() {
     ::_exit(127);
   }
   writing.reset();
-  return wait_until_ready(reading.get());
+  STASIS_TRY_VALUE(coordinator_, site_.numbers.move(reading.release()));
+  return wait_for_coordinator("ready", kDeadlineMs);
 }
 
-Status Attempt::wait_until_ready(int fd) {
-  std::string line;
-  while (line.find('\n') == std::string::npos) {
-    pollfd events[] = {{fd, POLLIN, 0}, {site_.control_fd, POLLRDHUP, 0}};
-    const int ready = ::poll(events, 2, kDeadlineMs);
+// Waits for its next line.
+Status Attempt::wait_for_coordinator(std::string_view wanted, int deadline_ms) {
+  while (said_.find('\n') == std::string::npos) {
+    pollfd events[] = {{coordinator_, POLLIN, 0}, {site_.control_fd, POLLRDHUP, 0}};
+    const int ready = ::poll(events, 2, deadline_ms);
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) return error(ErrorCode::restore_failed, "the coordinator did not start in time");
+    if (events[1].revents != 0) ::_exit(1);
     char bytes[512];
-    const ssize_t got = ::read(fd, bytes, sizeof bytes);
-    if (got <= 0) return error(ErrorCode::restore_failed, "the coordinator ended before it was ready");
-    line.append(bytes, static_cast<std::size_t>(got));
+    const ssize_t got = ::read(coordinator_, bytes, sizeof bytes);
+    if (got <= 0) return error(ErrorCode::restore_failed, "the coordinator ended before it was " + std::string(wanted));
+    said_.append(bytes, static_cast<std::size_t>(got));
   }
-  line.resize(line.find('\n'));
-  if (line != "ready") return error(ErrorCode::restore_failed, line).with("the coordinator did not start");
-  return {};
+  const std::string line = said_.substr(0, said_.find('\n'));
+  said_.erase(0, line.size() + 1);
+  if (line == wanted) return {};
+  // Its reason, in the words of the catalogue; what those say of the restart we say ourselves.
+  std::string_view reason = line;
+  for (const std::string& start : {std::string("error: "), std::string(describe(ErrorCode::restore_failed).text) + ": "})
+    if (reason.starts_with(start)) reason.remove_prefix(start.size());
+  return wanted == "ready" ? error(ErrorCode::restore_failed, reason).with("the coordinator did not start") : error(ErrorCode::restore_failed, reason);
 }
 
 Status Attempt::recreate_descriptions() {

@@ -1,6 +1,6 @@
 // Whole restarts from images made here: namespaces, tree, descriptors, shared memory, restorer, exit status.
 //
-// The program in the images is tests/program.c; the coordinator is a shell that says it is ready: the library and the real coordinator
+// The program in the images is tests/program.c; the coordinator is a shell that says what is waited for: the library and the real coordinator
 // are part of the tests under tests/.
 #include <gtest/gtest.h>
 
@@ -90,7 +90,7 @@ class RestoreTest : public testing::Test {
     FirstProcess first;
     first.identity = identity();
     first.store = directory_;
-    first.coordinator = {"/bin/sh", "-c", "echo ready >&3"};
+    first.coordinator = {"/bin/sh", "-c", "echo ready >&3; echo running >&3"};
     first.stdio = {0, 1, 2};
     Result<Signals> signals = hold_signals();
     const Result<int> child = fork_into_namespace(first.identity, Session::own);

@@ -1,7 +1,7 @@
 // `stasis restart` as a program: which generation it takes, what it says, what it returns, how it stands in.
 //
 // This test is also the program: started as `restart DIR` it is `stasis restart DIR`. It is copied beside a stand-in for the coordinator, a shell
-// script that says it is ready and ends; where a test needs the restart to wait, the script says so in a FIFO and waits for a word in another.
+// script that says it is ready and the program runs, and ends; where a test needs the restart to wait, the script says so in a FIFO and waits for a word in another.
 #include <gtest/gtest.h>
 
 #include <poll.h>
@@ -37,7 +37,7 @@ class RunTest : public testing::Test {
     output_ = directory_ + "/output";
     std::ofstream(output_) << "kept\n";
     files::copy_file("/proc/self/exe", directory_ + "/stasis");
-    std::ofstream(directory_ + "/stasis-coordinator") << "#!/bin/sh\necho ready >&3\n";
+    std::ofstream(directory_ + "/stasis-coordinator") << "#!/bin/sh\necho ready >&3\necho running >&3\n";
     ::chmod((directory_ + "/stasis-coordinator").c_str(), 0755);
     files::create_directories(directory_ + "/store");
     std::ofstream(directory_ + "/store/store.json") << "{}\n";
@@ -113,7 +113,7 @@ class RunTest : public testing::Test {
   // From here on each attempt waits in the start of its coordinator until it is let go.
   void make_attempts_wait() {
     for (const char* name : {"/waits", "/go"}) ASSERT_EQ(::mkfifo((directory_ + name).c_str(), 0600), 0);
-    std::ofstream(directory_ + "/stasis-coordinator") << "#!/bin/sh\necho >" << directory_ << "/waits\nread -r word <" << directory_ << "/go\necho ready >&3\n";
+    std::ofstream(directory_ + "/stasis-coordinator") << "#!/bin/sh\necho >" << directory_ << "/waits\nread -r word <" << directory_ << "/go\necho ready >&3\necho running >&3\n";
     go_.reset(::open((directory_ + "/go").c_str(), O_RDWR | O_CLOEXEC));
   }
   void await_waiting() { EXPECT_EQ(content(directory_ + "/waits"), "\n"); }
