@@ -1,8 +1,8 @@
-// cycles COUNT FILE PREPARE COMMAND...: a real program survives COUNT cycles of checkpoint, kill and restart with the right output.
+// cycles HOW COUNT FILE PREPARE COMMAND...: a real program survives COUNT cycles of checkpoint, kill and restart with the right output.
 //
 // FILE is copied into two fresh directories, PREPARE (a shell command, may be empty) is run in both, and COMMAND in the first without Stasis: its
 // output is the reference. Then COMMAND runs in the second under stasis, its output in a file; whenever a further share of the
-// reference's lines is there, it is checkpointed, killed and restarted. At the end the file must be the reference, byte for byte:
+// reference's lines is there, it is checkpointed, killed and restarted: HOW is "kill", or "exit" for a checkpoint that ends the program itself. At the end the file must be the reference, byte for byte:
 // lines that came between checkpoint and kill are cut off by the restart and written again.
 // World: programs.
 #include <fcntl.h>
@@ -51,8 +51,8 @@ bool wait_for_lines(const std::filesystem::path& path, long wanted, Process& pro
 
 class Cycles {
  public:
-  Cycles(Workplace& place, std::string file, std::string prepare, Command command)
-      : place_(place), file_(std::move(file)), prepare_(std::move(prepare)), command_(std::move(command)) {}
+  Cycles(Workplace& place, bool ends_itself, std::string file, std::string prepare, Command command)
+      : place_(place), ends_itself_(ends_itself), file_(std::move(file)), prepare_(std::move(prepare)), command_(std::move(command)) {}
 
   void run_all(int count) {
     make_reference();
@@ -66,8 +66,12 @@ class Cycles {
     for (int i = 1; i <= count; ++i) {
       if (!wait_for_lines(out, std::max(1L, all * i / (count + 2)), *program_))
         throw Failure("cycle " + std::to_string(i) + ": ended too early, status " + std::to_string(program_->wait()) + ":\n" + program_->output() + content(out));
-      control("checkpoint", i);
-      control("kill", i);
+      if (ends_itself_) {
+        control({"checkpoint", "--exit"}, i);
+      } else {
+        control({"checkpoint"}, i);
+        control({"kill"}, i);
+      }
       program_->wait();
       wait_for_all_gone();
       program_ = std::make_unique<Process>(Command{place_.stasis(), "restart", place_.store()});
@@ -105,9 +109,12 @@ class Cycles {
     poll(&end, 1, 6 * kPatienceMilliseconds);
     return process.wait() == 0;
   }
-  void control(const std::string& verb, int cycle) {
+  void control(Command command, int cycle) {
+    const std::string verb = command.front();
+    command.insert(command.begin(), place_.stasis());
+    command.insert(command.end(), {"--dir", place_.store()});
     std::string said;
-    if (const int status = run({place_.stasis(), verb, "--dir", place_.store()}, said); status != 0)
+    if (const int status = run(command, said); status != 0)
       throw Failure("cycle " + std::to_string(cycle) + ": stasis " + verb + " ended with status " + std::to_string(status) + ":\n" + said + "the program ended with status " + std::to_string(program_->wait()) + ", it said:\n" + program_->output());
   }
   static std::string difference(const std::filesystem::path& out) {
@@ -117,6 +124,7 @@ class Cycles {
   }
 
   Workplace& place_;
+  bool ends_itself_;
   std::string file_, prepare_;
   Command command_;
   std::string reference_;
@@ -128,17 +136,17 @@ class Cycles {
 
 int main(int argc, char** argv) {
   using namespace stasis::tests;
-  if (argc < 5) {
-    std::cerr << "usage: cycles COUNT FILE PREPARE COMMAND...\n";
+  if (argc < 6) {
+    std::cerr << "usage: cycles kill|exit COUNT FILE PREPARE COMMAND...\n";
     return 2;
   }
   try {
     adopt_descendants();
     const char* prefix = getenv("STASIS_PREFIX");
-    Workplace place(argv[2], prefix != nullptr ? prefix : STASIS_BUILD_TREE);
-    Cycles cycles(place, std::filesystem::path(argv[2]).filename(), argv[3], Command(argv + 4, argv + argc));
+    Workplace place(argv[3], prefix != nullptr ? prefix : STASIS_BUILD_TREE);
+    Cycles cycles(place, std::string(argv[1]) == "exit", std::filesystem::path(argv[3]).filename(), argv[4], Command(argv + 5, argv + argc));
     try {
-      cycles.run_all(atoi(argv[1]));
+      cycles.run_all(atoi(argv[2]));
     } catch (const std::exception& failure) {
       std::cout << "FAILED: " << failure.what() << "\n--- coordinator.log\n" << place.log();
       end_all_descendants();
