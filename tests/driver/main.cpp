@@ -148,7 +148,7 @@ int run_scenario(const std::string& mode, const std::string& program) {
   Scenario scenario(place, squatter);
   try {
     (scenario.*found->second)();
-  } catch (const Failure& failure) {
+  } catch (const std::exception& failure) {
     std::cout << "FAILED: " << failure.what() << "\n--- coordinator.log\n" << place.log();
     squatter.leave();
     end_all_descendants();
