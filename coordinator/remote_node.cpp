@@ -103,6 +103,7 @@ void NodeListener::admit(Connection* connection, const Frame& frame) {
   if (hello.computation != computation_ || !is_same_proof(hello.proof, proof(key_, kNodeRole, newcomer.challenge, hello.part))) {
     return log_line("refused somebody who claimed to be a node of this computation and does not know its key");
   }
+  if (!audience_.admits(hello)) return log_line("refused node " + std::string(hello.host) + ", part " + std::string(hello.part) + ": the part is there already or not waited for");
   const std::string answer = proof(key_, kRootRole, hello.challenge, hello.part);
   proto::NodeAdmitted admitted;
   admitted.proof = answer;

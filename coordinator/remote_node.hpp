@@ -34,6 +34,8 @@ class RemoteNode final : public NodeLink {
 class NodeAudience {
  public:
   virtual ~NodeAudience() = default;
+  // Whether a node that knows the key may come; one that may not is dropped.
+  virtual bool admits(const proto::NodeHello& hello) = 0;
   virtual void came(RemoteNode& node) = 0;
   virtual void reported(RemoteNode& node, const Report& report) = 0;
   // The node is destroyed after this returns.

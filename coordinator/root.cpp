@@ -133,6 +133,13 @@ void Root::handle_restored(NodeLink& node) {
            (others_.empty() ? "" : " here, " + std::to_string(others_.size()) + " parts elsewhere"));
 }
 
+// A part that is brought back comes once, while it is missed; another begins once.
+bool Root::admits(const proto::NodeHello& hello) {
+  const bool there = std::any_of(others_.begin(), others_.end(), [&](const RemoteNode* other) { return other->shape().name == hello.part; });
+  if (there || hello.restored == 0) return !there;
+  return hello.restored == settings_.restored && missing_parts_.contains(std::string(hello.part));
+}
+
 void Root::came(RemoteNode& node) {
   log_line(node.name() + " has joined");
   others_.push_back(&node);

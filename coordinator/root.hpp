@@ -41,6 +41,7 @@ class Root final : public NodeOwner, public NodeAudience {
   void reported(const Report& report) override { events_.push_back({&own_, report}); }
   void requested(Connection& connection, const proto::Request& request) override;
   void gone(Connection& connection) override;
+  bool admits(const proto::NodeHello& hello) override;
   void came(RemoteNode& node) override;
   void reported(RemoteNode& node, const Report& report) override { events_.push_back({&node, report}); }
   void lost(RemoteNode& node) override;
