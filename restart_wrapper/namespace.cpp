@@ -94,7 +94,8 @@ Status furnish_namespace(const Identity& identity) {
     if (!write_file("/proc/self/uid_map", user + " " + user + " 1\n")) return refused("map the user");
     if (!write_file("/proc/self/gid_map", group + " " + group + " 1\n")) return refused("map the group");
   }
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return refused("keep mounts inside");
+  // What is mounted on it shall not be seen outside. Not "/", which is no mount in a chroot.
+  if (::mount(nullptr, "/proc", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return refused("keep mounts inside");
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return refused("mount /proc");
   return {};
 }
