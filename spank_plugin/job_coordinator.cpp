@@ -59,7 +59,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // In the grandchild: nothing of slurmstepd's stays open, and messages go where the job's own go.
-[[noreturn]] void become_coordinator(int ready, bool streams, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
+[[noreturn]] void become_coordinator(int ready, const Lead& lead, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
+  const bool streams = !lead.part.empty();
+  lead.life.announce_self();
   ::setsid();
   const int first = ::fcntl(ready, F_DUPFD, kTaskStreams + 2);  // out of the way of the numbers that are promised
   if (streams) {
@@ -195,7 +197,7 @@ Result<JobCoordinator> start_coordinator(const Installation& installation, const
   const pid_t child = ::fork();
   if (child < 0) return system_error("fork", -errno);
   if (child == 0) {
-    if (::fork() == 0) become_coordinator(writing.get(), !lead.part.empty(), argument_list, environment_list);
+    if (::fork() == 0) become_coordinator(writing.get(), lead, argument_list, environment_list);
     ::_exit(0);
   }
   writing.reset();

@@ -32,6 +32,7 @@ struct Lead {
   std::string store;
   std::string part;                  // empty: the root
   std::vector<std::string> options;  // besides --store, --part and --ready-fd
+  const CoordinatorLife& life;
 };
 
 // Starts `stasis-coordinator` as a process of its own session whose parent is not the caller (a program that waits for all its children must

@@ -77,6 +77,7 @@ void start(spank_t spank, int argc, char** argv) {
   register_options(spank, *fresh);
   session() = std::move(fresh);
   if (context == S_CTX_ALLOCATOR) set_submission_defaults(*session());
+  if (context == S_CTX_REMOTE) session()->coordinators.open();
 }
 
 }  // namespace
@@ -98,7 +99,13 @@ extern "C" [[gnu::visibility("default")]] int slurm_spank_init_post_opt(spank_t,
 
 extern "C" [[gnu::visibility("default")]] int slurm_spank_task_init(spank_t spank, int, char**) {
   return guarded("task_init", [&] {
-    if (session() != nullptr) prepare_task(spank);
+    if (session() != nullptr) prepare_task(spank, *session());
+  });
+}
+
+extern "C" [[gnu::visibility("default")]] int slurm_spank_task_exit(spank_t, int, char**) {
+  return guarded("task_exit", [&] {
+    if (session() != nullptr) session()->coordinators.wait_for_end();
   });
 }
 

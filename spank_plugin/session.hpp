@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/base/result.hpp"
+#include "spank_plugin/coordinator_life.hpp"
 #include "spank_plugin/spank.hpp"
 
 namespace stasis::spank {
@@ -44,6 +45,7 @@ struct Wish {
 struct Session {
   Site site;
   Options options;
+  CoordinatorLife coordinators;  // slurmstepd
 };
 
 }  // namespace stasis::spank

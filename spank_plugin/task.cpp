@@ -107,7 +107,7 @@ Status join_computation(spank_t spank, const Installation& installation, const L
   return {};
 }
 
-void start_or_restart(spank_t spank, const Wish& wish) {
+void start_or_restart(spank_t spank, const Session& session, const Wish& wish) {
   const std::string store = expand_store_directory(wish.directory, store_names(spank));
   const bool saved = has_generation(store);
   const auto installation = find_installation();
@@ -120,7 +120,7 @@ void start_or_restart(spank_t spank, const Wish& wish) {
   std::vector<std::string> options = schedule_options(wish);
   if (saved) become_restart(spank, *installation, store, options);
   options.insert(options.end(), {"--batch", "slurm"});
-  if (const Status joined = join_computation(spank, *installation, {store, "", options}); !joined) {
+  if (const Status joined = join_computation(spank, *installation, {store, "", options, session.coordinators}); !joined) {
     tell("the job runs without checkpoints: " + words(joined.error()));
   }
 }
@@ -142,7 +142,7 @@ std::uint32_t number_of(spank_t spank, spank_item_t item) {
 }
 
 // A task that a launch proxy of a checkpointed job has launched. The store is the job's own.
-void join_launch(spank_t spank, const std::string& launch) {
+void join_launch(spank_t spank, const Session& session, const std::string& launch) {
   const auto store = job_variable_value(spank, environment::kLaunchStore);
   const bool again = job_variable_value(spank, environment::kLaunchAgain).has_value();
   for (const char* name : {environment::kLaunch, environment::kLaunchAgain, environment::kLaunchUndrained, environment::kLaunchStore}) unset_job_variable(spank, name);
@@ -159,7 +159,7 @@ void join_launch(spank_t spank, const std::string& launch) {
   }
   const Status joined = !installation ? Status(installation.error())
                         : !store      ? Status(error(ErrorCode::no_store))
-                                      : join_computation(spank, *installation, {*store, part, {"--launch", launch, "--parts", std::to_string(number_of(spank, S_JOB_NNODES))}});
+                                      : join_computation(spank, *installation, {*store, part, {"--launch", launch, "--parts", std::to_string(number_of(spank, S_JOB_NNODES))}, session.coordinators});
   if (!joined) tell("the step runs without checkpoints: " + words(joined.error()));
 }
 
@@ -175,11 +175,11 @@ bool is_first_task(spank_t spank) {
 
 }  // namespace
 
-void prepare_task(spank_t spank) {
+void prepare_task(spank_t spank, const Session& session) {
   std::uint32_t step = 0;
   if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS) return;
   if (step >= SLURM_MAX_NORMAL_STEP_ID && step != SLURM_BATCH_SCRIPT) return;  // the extern step, the shell of salloc
-  if (const auto launch = job_variable_value(spank, environment::kLaunch); launch && step != SLURM_BATCH_SCRIPT) return join_launch(spank, *launch);
+  if (const auto launch = job_variable_value(spank, environment::kLaunch); launch && step != SLURM_BATCH_SCRIPT) return join_launch(spank, session, *launch);
   const auto wish = read_wish(spank);
   const bool inside = step != SLURM_BATCH_SCRIPT && job_variable_value(spank, environment::kComputation).has_value();
   if (inside) return leave_computation(spank);
@@ -189,7 +189,7 @@ void prepare_task(spank_t spank) {
     if (is_first_task(spank)) tell("the step runs without checkpoints: only steps of one task can have them");
     return;
   }
-  start_or_restart(spank, **wish);
+  start_or_restart(spank, session, **wish);
 }
 
 }  // namespace stasis::spank

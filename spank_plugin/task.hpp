@@ -8,6 +8,6 @@ namespace stasis::spank {
 
 // slurm_spank_task_init. Returns when the task shall go on as Slurm meant it. Where the job's store holds a committed generation it
 // does not return: the task becomes `stasis restart`, or ends with a message and status 10 if it cannot.
-void prepare_task(spank_t spank);
+void prepare_task(spank_t spank, const Session& session);
 
 }  // namespace stasis::spank
