@@ -4,15 +4,15 @@
 
 #include <cstdio>
 
-#include "cli/image_files.hpp"
 #include "cli/program_file.hpp"
+#include "core/base/sentence.hpp"
 #include "restart_wrapper/namespace.hpp"
 
 namespace stasis::cli {
 namespace {
 
 int complain(const Error& failure) {
-  std::fprintf(stderr, "stasis check: %s\n", sentence(failure).c_str());
+  std::fprintf(stderr, "stasis check: %s\n", sentence_with_remedy(failure).c_str());
   return describe(failure.code).exit_status;
 }
 

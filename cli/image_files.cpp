@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 
 #include "core/environment.hpp"
@@ -29,15 +28,6 @@ Result<std::map<std::uint64_t, std::vector<std::string>>> generations_of(const s
     std::sort(images.begin(), images.end());
   }
   return found;
-}
-
-std::string sentence(const Error& failure) {
-  const ErrorText text = describe(failure.code);
-  std::string line(text.text);
-  if (!failure.detail.empty()) line += ": " + std::string(failure.detail.view());
-  if (failure.sys_errno != 0) line += std::string(": ") + std::strerror(failure.sys_errno);
-  if (!text.remedy.empty()) line += "; " + std::string(text.remedy);
-  return line;
 }
 
 }  // namespace stasis::cli

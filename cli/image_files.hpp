@@ -15,7 +15,4 @@ namespace stasis::cli {
 // Errors: no_store when `store` is no store's directory.
 Result<std::map<std::uint64_t, std::vector<std::string>>> generations_of(const std::string& store);
 
-// The line that people see for an error, without a program's name in front.
-std::string sentence(const Error& failure);
-
 }  // namespace stasis::cli

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/image_files.hpp"
+#include "core/base/sentence.hpp"
 #include "core/image/reader.hpp"
 
 namespace stasis::cli {
@@ -169,7 +170,7 @@ Status inspect_all(const std::string& target, bool json) {
 int inspect(const std::string& target, bool json) {
   const Status status = inspect_all(target, json);
   if (status.ok()) return 0;
-  std::fprintf(stderr, "stasis inspect: %s\n", sentence(status.error()).c_str());
+  std::fprintf(stderr, "stasis inspect: %s\n", sentence_with_remedy(status.error()).c_str());
   return describe(status.error().code).exit_status;
 }
 

@@ -16,8 +16,8 @@
 #include <filesystem>
 
 #include "cli/control_client.hpp"
-#include "cli/image_files.hpp"
 #include "cli/program_file.hpp"
+#include "core/base/sentence.hpp"
 #include "core/environment.hpp"
 
 namespace stasis::cli {
@@ -146,7 +146,7 @@ Status try_launch(const LaunchOptions& options) {
 
 int launch(const LaunchOptions& options) {
   const Status status = try_launch(options);
-  std::fprintf(stderr, "stasis launch: %s\n", sentence(status.error()).c_str());
+  std::fprintf(stderr, "stasis launch: %s\n", sentence_with_remedy(status.error()).c_str());
   return describe(status.error().code).exit_status;
 }
 

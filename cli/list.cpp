@@ -13,6 +13,7 @@
 #include "cli/control_client.hpp"
 #include "cli/image_files.hpp"
 #include "coordinator/run_directory.hpp"
+#include "core/base/sentence.hpp"
 #include "core/environment.hpp"
 #include "core/store/manifest.hpp"
 
@@ -56,7 +57,7 @@ void print_json(const std::string& directory, const std::vector<store::Manifest>
 int list(const std::string& store, bool json) {
   const auto manifests = read_manifests(store);
   if (!manifests) {
-    std::fprintf(stderr, "stasis list: %s\n", sentence(manifests.error()).c_str());
+    std::fprintf(stderr, "stasis list: %s\n", sentence_with_remedy(manifests.error()).c_str());
     return describe(manifests.error().code).exit_status;
   }
   if (json) print_json(store, *manifests);

@@ -9,13 +9,13 @@
 
 #include "cli/check.hpp"
 #include "cli/command_line.hpp"
-#include "cli/image_files.hpp"
 #include "cli/inspect.hpp"
 #include "cli/launch.hpp"
 #include "cli/list.hpp"
 #include "cli/requests.hpp"
 #include "cli/verify.hpp"
 #include "core/base/duration.hpp"
+#include "core/base/sentence.hpp"
 #include "restart_wrapper/restart.hpp"
 
 namespace {
@@ -26,7 +26,7 @@ using cli::Verb;
 namespace option = cli::option;
 
 int complain(const char* verb, const Error& failure) {
-  std::fprintf(stderr, "stasis%s%s: %s\n", *verb != '\0' ? " " : "", verb, cli::sentence(failure).c_str());
+  std::fprintf(stderr, "stasis%s%s: %s\n", *verb != '\0' ? " " : "", verb, sentence_with_remedy(failure).c_str());
   return describe(failure.code).exit_status;
 }
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/control_client.hpp"
-#include "cli/image_files.hpp"
+#include "core/base/sentence.hpp"
 
 namespace stasis::cli {
 namespace {
@@ -21,7 +21,7 @@ Result<Answer> request(const std::string& store, proto::Verb verb, bool exit_aft
 }
 
 int complain(const char* verb, const Error& failure) {
-  std::fprintf(stderr, "stasis %s: %s\n", verb, sentence(failure).c_str());
+  std::fprintf(stderr, "stasis %s: %s\n", verb, sentence_with_remedy(failure).c_str());
   return describe(failure.code).exit_status;
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/image_files.hpp"
+#include "core/base/sentence.hpp"
 #include "core/store/manifest.hpp"
 #include "core/image/reader.hpp"
 
@@ -42,8 +43,8 @@ class Verification {
     Json entry{{"path", path}, {"bytes", bytes}, {"holds", holds}};
     if (!holds) {
       entry["error"] = std::string(describe(failure.code).name);
-      entry["text"] = sentence(failure);
-      std::fprintf(stderr, "stasis verify: %s\n", sentence(failure).c_str());
+      entry["text"] = sentence_with_remedy(failure);
+      std::fprintf(stderr, "stasis verify: %s\n", sentence_with_remedy(failure).c_str());
       if (status_ == 0) status_ = describe(failure.code).exit_status;
     } else if (!json_) {
       std::printf("%s: holds, %llu bytes\n", path.c_str(), static_cast<unsigned long long>(bytes));

@@ -8,6 +8,7 @@
 #include "coordinator/batch_slurm.hpp"
 #include "coordinator/log.hpp"
 #include "coordinator/root.hpp"
+#include "core/base/sentence.hpp"
 
 namespace stasis::coordinator {
 namespace {

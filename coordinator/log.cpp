@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <ctime>
 
 namespace stasis::coordinator {
@@ -26,13 +25,6 @@ void log_line(const std::string& line) {
   const std::string millis = std::to_string(1'000 + now.tv_nsec / 1'000'000).substr(1);
   const std::string text = std::string(stamp, length) + "." + millis + " " + line + "\n";
   static_cast<void>(!::write(log_fd, text.data(), text.size()));
-}
-
-std::string sentence(const Error& failure) {
-  std::string text(describe(failure.code).text);
-  if (!failure.detail.empty()) text += std::string(": ") + failure.detail.c_str();
-  if (failure.sys_errno != 0) text += std::string(": ") + std::strerror(failure.sys_errno);
-  return text;
 }
 
 }  // namespace stasis::coordinator

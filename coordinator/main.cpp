@@ -18,6 +18,7 @@
 #include "coordinator/starter.hpp"
 #include "coordinator/store.hpp"
 #include "core/base/duration.hpp"
+#include "core/base/sentence.hpp"
 
 namespace {
 
@@ -88,7 +89,7 @@ void prepare_process() {
 }
 
 int fail(Starter& starter, const stasis::Error& failure) {
-  if (!starter.waits()) std::fprintf(stderr, "stasis-coordinator: %s\n", stasis::coordinator::sentence(failure).c_str());
+  if (!starter.waits()) std::fprintf(stderr, "stasis-coordinator: %s\n", stasis::sentence(failure).c_str());
   starter.say_failed(failure);
   return stasis::describe(failure.code).exit_status;
 }
@@ -114,7 +115,7 @@ int main(int argc, char** argv) try {
   po::notify(given);
   const auto interval = stasis::parse_duration(given["interval"].as<std::string>());
   if (!interval) {
-    std::fprintf(stderr, "stasis-coordinator: --interval: %s\n", stasis::coordinator::sentence(interval.error()).c_str());
+    std::fprintf(stderr, "stasis-coordinator: --interval: %s\n", stasis::sentence(interval.error()).c_str());
     return 2;
   }
   Starter starter(given["ready-fd"].as<int>());

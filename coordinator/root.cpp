@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "coordinator/log.hpp"
+#include "core/base/sentence.hpp"
 #include "core/environment.hpp"
 
 namespace stasis::coordinator {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "coordinator/log.hpp"
+#include "core/base/sentence.hpp"
 
 namespace stasis::coordinator {
 

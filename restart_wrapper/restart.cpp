@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <new>
 
+#include "core/base/sentence.hpp"
 #include "core/run_directory.hpp"
 #include "core/store/manifest.hpp"
 #include "restart_wrapper/choose.hpp"
@@ -32,15 +33,6 @@ extern char** environ;
 
 namespace stasis::restart {
 namespace {
-
-std::string sentence(const Error& failure) {
-  const ErrorText text = describe(failure.code);
-  std::string line(text.text);
-  if (!failure.detail.empty()) line += ": " + std::string(failure.detail.view());
-  if (failure.sys_errno != 0) line += std::string(": ") + std::strerror(failure.sys_errno);
-  if (!text.remedy.empty()) line += "; " + std::string(text.remedy);
-  return line;
-}
 
 constexpr unsigned kFarewellSeconds = 2;
 
@@ -92,7 +84,7 @@ class Restart {
   int run() {
     const Status status = try_all();
     if (status.ok()) return exit_status_;
-    say(sentence(status.error()));
+    say(sentence_with_remedy(status.error()));
     return describe(status.error().code).exit_status;
   }
 
@@ -135,7 +127,7 @@ Status Restart::try_all() {
     if (status.ok() || !is_of_the_images(status.error())) return status;
     last = status.error();
     if (i + 1 != generations.size())
-      say("generation " + std::to_string(generations[i].number) + " cannot be used (" + sentence(last) + "); trying generation " + std::to_string(generations[i + 1].number));
+      say("generation " + std::to_string(generations[i].number) + " cannot be used (" + sentence_with_remedy(last) + "); trying generation " + std::to_string(generations[i + 1].number));
   }
   return last;
 }

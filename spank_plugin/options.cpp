@@ -10,6 +10,7 @@
 
 #include <string>
 
+#include "core/base/sentence.hpp"
 #include "spank_plugin/option_values.hpp"
 
 namespace stasis::spank {
@@ -21,9 +22,7 @@ enum OptionNumber { kIntervalOption = 1, kDirectoryOption = 2, kKeepOption = 3 }
 Session* option_session = nullptr;
 
 int refuse(const char* option, const Error& failure) {
-  const ErrorText text = describe(failure.code);
-  slurm_error("stasis: %s: %s: %s; %s", option, std::string(text.text).c_str(), failure.detail.c_str(),
-              std::string(text.remedy).c_str());
+  slurm_error("stasis: %s: %s", option, sentence_with_remedy(failure).c_str());
   return -1;
 }
 

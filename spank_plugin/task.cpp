@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "core/base/duration.hpp"
+#include "core/base/sentence.hpp"
 #include "core/environment.hpp"
 #include "core/preload.hpp"
 #include "spank_plugin/job_coordinator.hpp"
@@ -32,13 +33,6 @@ namespace {
 void tell(const std::string& line) {
   const std::string text = "stasis: " + line + "\n";
   static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
-}
-
-std::string words(const Error& failure) {
-  std::string text(describe(failure.code).text);
-  if (!failure.detail.empty()) text += std::string(": ") + failure.detail.c_str();
-  if (failure.sys_errno != 0) text += std::string(": ") + std::strerror(failure.sys_errno);
-  return text;
 }
 
 // The identities of descriptors 0 to 2 as core/environment.hpp (kStdio) wants them.
@@ -113,7 +107,7 @@ void start_or_restart(spank_t spank, const Session& session, const Wish& wish) {
   const auto installation = find_installation();
   if (!installation) {
     tell((saved ? "cannot restart the job from " + store : std::string("the job runs without checkpoints")) + ": " +
-         words(installation.error()));
+         sentence(installation.error()));
     if (saved) ::_exit(describe(ErrorCode::restore_failed).exit_status);
     return;
   }
@@ -121,7 +115,7 @@ void start_or_restart(spank_t spank, const Session& session, const Wish& wish) {
   if (saved) become_restart(spank, *installation, store, options);
   options.insert(options.end(), {"--batch", "slurm"});
   if (const Status joined = join_computation(spank, *installation, {store, "", options, session.coordinators}); !joined) {
-    tell("the job runs without checkpoints: " + words(joined.error()));
+    tell("the job runs without checkpoints: " + sentence(joined.error()));
   }
 }
 
@@ -150,7 +144,7 @@ void join_launch(spank_t spank, const Session& session, const std::string& launc
   const std::string part = launch + "." + std::to_string(number_of(spank, S_JOB_NODEID));
   if (again) {
     if (installation && store) become_restart(spank, *installation, *store, {"--part", part});
-    tell("cannot restart a step of the job: " + (installation ? std::string("its store is not known") : words(installation.error())));
+    tell("cannot restart a step of the job: " + (installation ? std::string("its store is not known") : sentence(installation.error())));
     ::_exit(describe(ErrorCode::restore_failed).exit_status);
   }
   if (number_of(spank, S_JOB_LOCAL_TASK_COUNT) != 1) {
@@ -160,7 +154,7 @@ void join_launch(spank_t spank, const Session& session, const std::string& launc
   const Status joined = !installation ? Status(installation.error())
                         : !store      ? Status(error(ErrorCode::no_store))
                                       : join_computation(spank, *installation, {*store, part, {"--launch", launch, "--parts", std::to_string(number_of(spank, S_JOB_NNODES))}, session.coordinators});
-  if (!joined) tell("the step runs without checkpoints: " + words(joined.error()));
+  if (!joined) tell("the step runs without checkpoints: " + sentence(joined.error()));
 }
 
 bool is_single_task(spank_t spank) {
@@ -183,7 +177,7 @@ void prepare_task(spank_t spank, const Session& session) {
   const auto wish = read_wish(spank);
   const bool inside = step != SLURM_BATCH_SCRIPT && job_variable_value(spank, environment::kComputation).has_value();
   if (inside) return leave_computation(spank);
-  if (!wish) return tell("the job runs without checkpoints: " + words(wish.error()));
+  if (!wish) return tell("the job runs without checkpoints: " + sentence(wish.error()));
   if (!(*wish).has_value()) return;
   if (step != SLURM_BATCH_SCRIPT && !is_single_task(spank)) {
     if (is_first_task(spank)) tell("the step runs without checkpoints: only steps of one task can have them");
