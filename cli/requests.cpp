@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/control_client.hpp"
+#include "coordinator/kill_all.hpp"
+#include "coordinator/run_directory.hpp"
 #include "core/base/sentence.hpp"
 
 namespace stasis::cli {
@@ -23,6 +25,17 @@ Result<Answer> request(const std::string& store, proto::Verb verb, bool exit_aft
 int complain(const char* verb, const Error& failure) {
   std::fprintf(stderr, "stasis %s: %s\n", verb, sentence_with_remedy(failure).c_str());
   return describe(failure.code).exit_status;
+}
+
+// What a coordinator that was killed itself has left: processes that carry the computation in their environment. Its member table is of no use here: after a
+// restart the ids in it are those of another namespace. False if there is nothing.
+bool kill_orphans(const std::string& store) {
+  const auto coordinator = find_coordinator(store);
+  if (!coordinator || coordinator->computation.empty()) return false;
+  const auto look = [&] { return coordinator::take_census(MemberTable(), coordinator->computation, {}); };
+  if (coordinator::kill_all(look) == 0) return false;
+  coordinator::sweep_run_directories(coordinator::users_run_directories());
+  return true;
 }
 
 }  // namespace
@@ -53,8 +66,9 @@ int status(const std::string& store, bool json) {
 
 int kill(const std::string& store) {
   const auto answer = request(store, proto::Verb::kill, false);
-  if (!answer) return complain("kill", answer.error());
-  return 0;
+  if (answer) return 0;
+  if (answer.error().code == ErrorCode::no_coordinator && kill_orphans(store)) return 0;
+  return complain("kill", answer.error());
 }
 
 }  // namespace stasis::cli

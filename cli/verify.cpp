@@ -33,9 +33,22 @@ class Verification {
     note(path, bytes, failure);
   }
 
-  void check_manifest(const std::string& store, std::uint64_t number) {
-    const auto manifest = store::read_manifest(store::generation_directory(store, number), number);
-    if (!manifest.ok()) note(store::generation_directory(store, number), 0, manifest.error());
+  // All that a restart from the generation would rely on.
+  void check_generation(const std::string& store, std::uint64_t number) {
+    const std::string directory = store::generation_directory(store, number);
+    const auto manifest = store::read_manifest(directory, number);
+    if (!manifest.ok()) return note(directory, 0, manifest.error());
+    for (const store::ManifestImage& image : manifest->images) {
+      if (const Status same = check_identity(image); !same.ok()) note(image.path, 0, same.error());
+      else check(image.path);
+    }
+  }
+
+  // Whether it is the image that the manifest means.
+  static Status check_identity(const store::ManifestImage& expected) {
+    STASIS_TRY_VALUE(const image::Image image, image::Image::open(expected.path));
+    const bool same = image.footer().file_length == expected.bytes && image.footer().table_digest == expected.digest;
+    return same ? Status{} : Status(error(ErrorCode::image_damaged, expected.path).with("it is not the one that the manifest names"));
   }
 
   void note(const std::string& path, std::uint64_t bytes, const Error& failure) {
@@ -76,8 +89,7 @@ int verify(const std::string& target, bool json) {
     verification.note(target, 0, generations.error());
   } else {
     for (const auto& [number, images] : *generations) {
-      verification.check_manifest(target, number);
-      for (const std::string& path : images) verification.check(path);
+      verification.check_generation(target, number);
     }
   }
   return verification.finish();

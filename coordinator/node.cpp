@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "coordinator/kill_all.hpp"
 #include "coordinator/log.hpp"
 #include "coordinator/store.hpp"
 #include "core/environment.hpp"
@@ -340,7 +341,7 @@ void Node::resume() {
 
 void Node::end() {
   current_.reset();
-  kill_all();
+  kill_all([this] { return census(); });
   report(ReportKind::ended);
 }
 
@@ -357,29 +358,6 @@ void Node::fail(const Error& failure) {
   report.generation = generation_;
   report.failure = failure;
   owner_.reported(report);
-}
-
-void Node::kill_all() {
-  for (;;) {
-    const Census all = census();
-    // All stand still before the first one ends: nobody shall see another's end and say or write something about it.
-    for (const auto& [pid, process] : all.members) ::kill(pid, SIGSTOP);
-    for (const Process& process : all.pending) ::kill(process.pid, SIGSTOP);
-    std::vector<pollfd> gone;
-    const auto end = [&gone](std::int32_t pid) {
-      const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-      if (fd < 0) return;
-      ::kill(pid, SIGKILL);
-      gone.push_back({fd, POLLIN, 0});
-    };
-    for (const auto& [pid, process] : all.members) end(pid);
-    for (const Process& process : all.pending) end(process.pid);
-    if (gone.empty()) return;
-    for (pollfd& one : gone) {
-      ::poll(&one, 1, 10'000);
-      ::close(one.fd);
-    }
-  }
 }
 
 void Node::watch(std::int32_t pid) {

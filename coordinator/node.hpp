@@ -92,7 +92,6 @@ class Node {
   void report_synced();
   void resume();
   void end();
-  void kill_all();
   void watch_next();
   void watch(std::int32_t pid);
   void report(ReportKind kind);

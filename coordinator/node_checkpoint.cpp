@@ -17,6 +17,7 @@
 namespace stasis::coordinator {
 namespace {
 
+constexpr std::chrono::seconds kStoppedPatience{1};  // shells stop and continue their jobs in much less
 constexpr std::chrono::milliseconds kLookAgain{2};  // an exec and a start-up are no events that could be waited for
 
 std::uint64_t monotonic_ns() {
@@ -94,9 +95,21 @@ void NodeCheckpoint::call_new_members(const Census& census) {
   }
 }
 
+// Somebody whom we wait for and who cannot answer, for he was stopped by a signal or a debugger. Null if there is none.
+const Process* NodeCheckpoint::find_stopped(const Census& census) const {
+  for (const Process& process : census.pending)
+    if (process.is_stopped) return &process;
+  for (const auto& [pid, process] : census.members) {
+    const auto member = members_.find(pid);
+    if (process.is_stopped && member != members_.end() && member->second.progress < Progress::quiesced) return &process;
+  }
+  return nullptr;
+}
+
 // Until everybody whom a look shows stands still; a process that was forked meanwhile is found by the next look.
 void NodeCheckpoint::quiesce_round() {
   if (Clock::now() < next_step_ && !all_are(row().awaited)) return;
+  const Clock::time_point began = Clock::now();
   const Census census = take_census(table_, computation_, roots_);
   for (const Process& process : census.dormant) {
     if (!is_launcher(process)) continue;
@@ -108,9 +121,15 @@ void NodeCheckpoint::quiesce_round() {
   call_new_members(census);
   waited_for_ = census.pending;
   waited_for_.insert(waited_for_.end(), census.dormant.begin(), census.dormant.end());
+  const Process* const stopped = find_stopped(census);
+  if (stopped == nullptr) stopped_since_ = Clock::time_point::max();
+  else if (stopped_since_ == Clock::time_point::max()) stopped_since_ = Clock::now();
+  else if (Clock::now() - stopped_since_ > kStoppedPatience)
+    return abandon(error(ErrorCode::unsupported, stopped->name).with("process " + std::to_string(stopped->pid) + " has been stopped by a signal (SIGSTOP, ^Z) or a debugger"));
   if (members_.empty() && waited_for_.empty()) return abandon(error(ErrorCode::member_lost, "no process of the computation is left"));
   if (members_.size() == known && waited_for_.empty() && !members_.empty() && all_are(row().awaited)) return enter(row().next);
-  next_step_ = Clock::now() + kLookAgain;
+  // Looking costs time that the processes could use to stop.
+  next_step_ = Clock::now() + std::max<Clock::duration>(kLookAgain, 2 * (Clock::now() - began));
 }
 
 bool NodeCheckpoint::take_hello(Connection& connection) {
@@ -145,8 +164,7 @@ void NodeCheckpoint::take(Connection& connection, const Frame& frame) {
   }
   if (frame.type == proto::MessageType::quiesced && member.progress == Progress::begun) {
     member.stopped_ns = frame.as<proto::Quiesced>().stopped_ns;
-    member.progress = Progress::quiesced;
-    next_step_ = Clock::now();
+    member.progress = Progress::quiesced;  // the last one of those that are known makes the next look due
   } else if (frame.type == proto::MessageType::inventory && member.progress == Progress::quiesced && phase_ == NodePhase::elect) {
     frame.as<proto::Inventory>().entries.for_each([&](const proto::SharedEntry& entry) { member.inventory.push_back(entry); });
     member.progress = Progress::inventoried;

@@ -46,6 +46,7 @@ bool read_stat(std::int32_t pid, Process& process, char& state, int& threads) {
   if (std::sscanf(text.c_str() + close + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu", &state, &parent, &threads, &ticks) != 4) return false;
   process.pid = pid;
   process.parent = parent;
+  process.is_stopped = state == 'T' || state == 't';
   process.started_us = ticks * (1'000'000ull / static_cast<unsigned long long>(::sysconf(_SC_CLK_TCK)));
   process.name = text.substr(text.find('('), close + 1 - text.find('('));
   return true;

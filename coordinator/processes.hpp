@@ -17,6 +17,7 @@ struct Process {
   std::int32_t thread = 0;       // living_thread()
   std::uint64_t started_us = 0;  // after boot, rounded down to a tick
   MemberState state = MemberState::none;
+  bool is_stopped = false;       // by a signal or a debugger
   std::string name;              // for people: the executable's path, else the kernel's name in brackets
 };
 

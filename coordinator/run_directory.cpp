@@ -113,14 +113,6 @@ Result<int> listen_at(const std::string& path) {
   return fd;
 }
 
-bool is_mapped(const std::string& table) {
-  const int fd = ::open(table.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno != ENOENT;
-  const bool mapped = ::flock(fd, LOCK_EX | LOCK_NB) != 0;
-  ::close(fd);
-  return mapped;
-}
-
 // Somebody who listens is alive, whatever the lock says.
 bool is_answered(const std::string& socket) {
   sockaddr_un address;
@@ -151,7 +143,7 @@ void remove_unused(const std::string& parent) {
   std::error_code problem;
   for (std::filesystem::directory_iterator entry(parent, problem), end; !problem && entry != end; entry.increment(problem)) {
     const std::string path = entry->path().string();
-    if (is_run_directory(entry->path()) && !is_mapped(path + "/" + run_directory::kMembers) && !is_answered(path + "/" + run_directory::kSocket)) unused.push_back(path);
+    if (is_run_directory(entry->path()) && !is_in_use(path) && !is_answered(path + "/" + run_directory::kSocket)) unused.push_back(path);
   }
   for (const std::string& path : unused) {
     empty(path);

@@ -29,6 +29,7 @@ namespace files = std::filesystem;
 
 // A coordinator whose last process has just ended takes this long at most to be gone.
 constexpr int kFarewellMs = 1000;
+constexpr int kLookAgainMs = 10;
 
 std::uint64_t number_of(const files::path& path) {
   const std::string name = path.filename().string();
@@ -113,7 +114,14 @@ Status check_not_running(const std::string& directory, const std::string& part) 
   const nlohmann::json root = read_coordinator(directory);
   if (!root.is_object() || !root.contains("socket") || !root["socket"].is_string()) return {};
   const std::string socket = part == store_layout::kRootPart ? root["socket"].get<std::string>() : coordinator_socket_of(root.value("computation", "") + "." + part);
-  return is_answered(socket) ? Status(error(ErrorCode::still_running, directory)) : Status{};
+  if (is_answered(socket)) return error(ErrorCode::still_running, directory);
+  // Its coordinator is gone; those of its processes that are not ending run on.
+  const std::string run_directory = socket.substr(0, socket.rfind('/'));
+  for (int waited = 0; is_in_use(run_directory); waited += kLookAgainMs) {
+    if (waited >= kFarewellMs) return error(ErrorCode::still_running, directory).with("its coordinator was killed");
+    ::poll(nullptr, 0, kLookAgainMs);  // the end of a mapping is no event
+  }
+  return {};
 }
 
 }  // namespace stasis::restart

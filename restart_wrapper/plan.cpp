@@ -250,6 +250,7 @@ void Builder::finish() {
 // Last, because they may forbid what was done above: memory beyond RLIMIT_AS, descriptors beyond RLIMIT_NOFILE.
 void Builder::finish_limits() {
   process_.limits.for_each([&](const image::LimitRecord& limit) {
+    if (limit.resource == RLIMIT_NPROC) return;  // the library sets it when it has made the threads (hijack/engine/wake.cpp)
     const rlimit value{limit.soft, limit.hard};
     rlimit current{};
     // A hard limit can be lowered by all, raised by few: where this machine allows less than the old one, its limit counts.

@@ -202,6 +202,7 @@ Result<Image> Image::open(const std::string& path) {
   State& state = *image.state_;
   state.path = path;
   state.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (state.fd < 0 && errno == ENOENT) return error(ErrorCode::image_damaged, path).with("it is not there");
   if (state.fd < 0) return state.failed("open");
   struct stat status{};
   if (::fstat(state.fd, &status) != 0) return state.failed("stat");

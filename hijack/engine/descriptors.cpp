@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::string_view kDeleted = " (deleted)";
 
+// /proc/PID and what is below it: at a restart there is no such process yet when descriptions are made.
+bool is_of_a_process(std::string_view path) noexcept {
+  constexpr std::string_view kProc = "/proc/";
+  return path.starts_with(kProc) && path.size() > kProc.size() && path[kProc.size()] >= '0' && path[kProc.size()] <= '9';
+}
+
 Error refused(const Description& description) noexcept {
   FixedString<320> detail("descriptor ");
   detail.append_signed(description.fd).append(": ");
@@ -25,6 +31,7 @@ Error refused(const Description& description) noexcept {
   else if (is("inotify")) detail.append("an inotify instance");
   else if (is("[io_uring]")) detail.append("an io_uring");
   else if (is("[pidfd]")) detail.append("a process descriptor");
+  else if (is_of_a_process(path)) detail.append("a file of a process");
   else if (S_ISCHR(description.status.st_mode)) detail.append("a device or terminal of the program's own");
   else detail.append("a kind of descriptor that Stasis does not know");
   detail.append(" (").append(path).append(")");
@@ -120,7 +127,7 @@ class Lister {
       if (order == 0) return i;
     }
     const Kind* kind = find_kind(description);
-    if (kind == nullptr) return refused(description);
+    if (kind == nullptr || is_of_a_process(record.path)) return refused(description);
     if ((record.status_flags & O_PATH) == 0) {
       description.record.owner = static_cast<std::int32_t>(sys::call(SYS_fcntl, description.fd, F_GETOWN));
       description.record.owner_signal = static_cast<std::uint32_t>(sys::call(SYS_fcntl, description.fd, 11 /* F_GETSIG */));

@@ -2,6 +2,11 @@
 // World: hijack, leader.
 #include "hijack/engine/image_writer.hpp"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/fault.hpp"
 
@@ -13,6 +18,38 @@
 #pragma GCC diagnostic pop
 
 namespace stasis::hijack {
+namespace {
+
+// The program's limit of file sizes is not meant for us. Where the hard limit is too small too, the signal that the kernel sends for that must not
+// reach the program (setrlimit(2), RLIMIT_FSIZE): the leader has all signals blocked, so it is pending for this thread.
+class LiftedFileSize {
+ public:
+  LiftedFileSize() noexcept {
+    if (sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, nullptr, &before_) < 0 || before_.rlim_cur == RLIM_INFINITY) return;
+    const rlimit lifted{before_.rlim_max, before_.rlim_max};
+    is_lifted_ = sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, &lifted, nullptr) == 0;
+    was_pending_ = is_pending();
+  }
+  LiftedFileSize(const LiftedFileSize&) = delete;
+  ~LiftedFileSize() {
+    if (!is_lifted_) return;
+    sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, &before_, nullptr);
+    const timespec none{};
+    if (!was_pending_ && is_pending()) sys::call(SYS_rt_sigtimedwait, &kSignal, nullptr, &none, sizeof kSignal);
+  }
+
+ private:
+  static constexpr std::uint64_t kSignal = std::uint64_t{1} << (SIGXFSZ - 1);
+  static bool is_pending() noexcept {
+    std::uint64_t pending = 0;
+    sys::call(SYS_rt_sigpending, &pending, sizeof pending);
+    return (pending & kSignal) != 0;
+  }
+  rlimit before_ = {};
+  bool is_lifted_ = false, was_pending_ = false;
+};
+
+}  // namespace
 
 Status ImageWriter::create(std::string_view path, std::uint64_t generation) noexcept {
   STASIS_TRY(fault(Fault::record_open));
@@ -21,6 +58,7 @@ Status ImageWriter::create(std::string_view path, std::uint64_t generation) noex
   if (staging_ == nullptr || name.empty()) return out_of_arena();
   file_ = open_file(name.data(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (!file_.ok()) return system_error(FixedString<320>("create ").append(path), file_.get());
+  sys::call(SYS_fchmod, file_.get(), 0600);  // the program's umask may forbid even that
   image::FileHeader header;
   header.generation = generation;
   header.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
@@ -32,6 +70,7 @@ Status ImageWriter::create(std::string_view path, std::uint64_t generation) noex
 
 Status ImageWriter::put(const char* bytes, std::uint64_t length) noexcept {
   STASIS_TRY(fault(Fault::image_write));
+  const LiftedFileSize lifted;
   if (const long result = write_all(file_.get(), bytes, length); result < 0) return system_error("write the image", result);
   written_ += length;
   return {};

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "core/environment.hpp"
 #include "hijack/engine/aside.hpp"
 #include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/saved_state.hpp"
@@ -20,6 +21,15 @@ namespace stasis::hijack {
 namespace {
 
 constexpr std::uint64_t kRescanNs = 20'000'000;  // a thread that ended instead of parking is noticed after this
+
+// A thread of the C library's own, or one that has asked the kernel itself.
+bool blocks_stop_signal(std::int32_t tid) noexcept {
+  FixedString<64> path("/proc/self/task/");
+  path.append_signed(tid).append("/status");
+  char buffer[4096];
+  Text blocked(field_of(read_small(path.c_str(), buffer, sizeof buffer), "SigBlk:"));
+  return (blocked.number(16) >> (kStopSignal - 1) & 1) != 0;
+}
 
 class Round {
  public:
@@ -107,7 +117,9 @@ class Round {
       const ThreadState& state = saved.kept->threads[i];
       if (state.phase.load() == ThreadPhase::parked || state.phase.load() == ThreadPhase::gone) continue;
       FixedString<320> detail("thread ");
-      detail.append_signed(state.tid).append(" did not stop in time; it is in system call ");
+      detail.append_signed(state.tid);
+      if (blocks_stop_signal(state.tid)) return error(ErrorCode::unsupported, detail.append(" blocks signal 62, as the thread does that serves timer_create with SIGEV_THREAD"));
+      detail.append(" did not stop in time; it is in system call ");
       detail.append_signed(observe_call(state.tid, nullptr).number);
       return error(ErrorCode::hung, detail);
     }

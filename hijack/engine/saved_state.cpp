@@ -131,6 +131,7 @@ Status save_process_state(Arena& arena) noexcept {
   for (int signal = 1; signal <= 64; ++signal)
     if (signal != SIGKILL && signal != SIGSTOP) sys::call(SYS_rt_sigaction, signal, nullptr, &saved.actions[signal], 8);
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
+  sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &saved.processes);
   STASIS_TRY(save_timers(arena));
 
   STASIS_TRY(save_pending(static_cast<std::int32_t>(sys::call(SYS_gettid))));

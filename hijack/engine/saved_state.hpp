@@ -7,6 +7,7 @@
 // World: hijack.
 #pragma once
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
@@ -100,6 +101,7 @@ struct SavedState {
   std::uint64_t xcomp_permitted;     // ARCH_GET_XCOMP_PERM
   std::int32_t membarrier;           // MEMBARRIER_CMD_GET_REGISTRATIONS
   std::int32_t thp_disabled;
+  rlimit processes;                  // RLIMIT_NPROC
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer
 };

@@ -224,6 +224,15 @@ void create_threads(const ThreadState* main) noexcept {
     sys::call(SYS_futex, &gate.ready, FUTEX_WAIT_PRIVATE, ready, nullptr);
 }
 
+// Threads count too, and the program may have had more when it lowered the limit. Where this machine allows less, its hard limit counts.
+void limit_processes() noexcept {
+  rlimit here = {}, wanted = saved.processes;
+  if (sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &here) < 0) return;
+  if (wanted.rlim_max > here.rlim_max) wanted.rlim_max = here.rlim_max;
+  if (wanted.rlim_cur > wanted.rlim_max) wanted.rlim_cur = wanted.rlim_max;
+  require(sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, &wanted, nullptr), "limit the number of processes");
+}
+
 void tell_success() noexcept {
   image::RestoreFailure report;
   report.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
@@ -267,6 +276,7 @@ void rejoin(void* argument) noexcept {
   ThreadState* main = find_thread(sys::call(SYS_getpid));
   successor = main == nullptr ? find_thread(0) : nullptr;
   create_threads(main);
+  limit_processes();
   create_timers();
   queue_pending(0);
   if (main == nullptr) {
