@@ -136,7 +136,7 @@ Status try_launch(const LaunchOptions& options) {
   std::vector<char*> arguments;
   for (const std::string& word : options.command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
-  ::execv(program.c_str(), arguments.data());
+  ::execvp(program.c_str(), arguments.data());  // the path is known; a script without "#!" is given to /bin/sh as shells do
   Error failure = error(ErrorCode::exec_failed, program);
   failure.sys_errno = errno;
   return failure;

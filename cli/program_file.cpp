@@ -21,8 +21,9 @@ bool is_program(const std::string& path) {
 
 Status check_elf(const std::string& path, int fd) {
   Elf64_Ehdr header{};
-  if (::pread(fd, &header, sizeof header, 0) != sizeof header) return error(ErrorCode::foreign_program, path);
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return {};  // execve decides
+  const ssize_t got = ::pread(fd, &header, sizeof header, 0);
+  if (got < SELFMAG || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return {};  // a script without "#!", or what else the kernel may know
+  if (got != sizeof header) return error(ErrorCode::foreign_program, path);
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64) return error(ErrorCode::foreign_program, path);
   for (unsigned i = 0; i != header.e_phnum; ++i) {
     Elf64_Phdr segment{};
