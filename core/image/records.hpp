@@ -222,7 +222,7 @@ struct DescriptionRecord {
   std::uint64_t mtime_ns = 0;
   bool deleted = false;             // no name leads to it any more
   std::string_view path;            // as /proc/self/fd says, without " (deleted)"; or another name of that file
-  ContentRange content;             // pipes: unread bytes; deleted files: all; small files open for reading: a copy in case the file goes
+  ContentRange content;             // pipes: unread bytes; deleted files: all; small files: a copy in case the file goes
   std::uint32_t capacity = 0;       // pipes: F_GETPIPE_SZ
   std::uint32_t stdio = 0;          // launch_stdio, terminal: which of 0, 1, 2 it was at launch
   std::uint64_t counter = 0;        // event_counter
