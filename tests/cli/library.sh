@@ -13,6 +13,8 @@ if [ "$(id -u)" = 0 ] && [ -z "${STASIS_TEST_USER:-}" ]; then
   group=$(id -g stasis-test 2>/dev/null || echo 65534)
   here=$(mktemp -d /tmp/stasis-cli.XXXXXX)
   cp "$(dirname "$(readlink -f "$0")")"/* "$here"
+  # The build tree may be where only root can read.
+  cp "$STASIS_TEST_BUILD/tests/cli/step_actor" "$STASIS_TEST_BUILD/tests/cli/descriptor_storm" "$here"
   chown -R "$user:$group" "$here"
   # A second user's store, for the case that needs one.
   install -d -m 700 "$here/foreign"
@@ -24,6 +26,9 @@ fi
 
 stasis=${STASIS_PREFIX:-$STASIS_TEST_BUILD}/bin/stasis
 [ -x "$stasis" ] || { echo "no $stasis that this user can run (use scripts/test, or set STASIS_PREFIX)"; exit 1; }
+# Where the programs of the cases are.
+programs=$(dirname "$(readlink -f "$0")")
+[ -x "$programs/step_actor" ] || programs=$STASIS_TEST_BUILD/tests/cli
 work=$(mktemp -d /tmp/stasis-cli-work.XXXXXX)
 cd "$work" || exit 1
 
