@@ -29,22 +29,6 @@ std::string readable(std::string_view text) {
 
 std::string hex(std::uint64_t number) { return std::string(FixedString<24>().append_number(number, 16).view()); }
 
-const char* kind_name(image::DescriptionKind kind) {
-  switch (kind) {
-    case image::DescriptionKind::regular_file: return "file";
-    case image::DescriptionKind::directory: return "directory";
-    case image::DescriptionKind::device: return "device";
-    case image::DescriptionKind::pipe: return "pipe";
-    case image::DescriptionKind::fifo: return "named pipe";
-    case image::DescriptionKind::terminal: return "terminal";
-    case image::DescriptionKind::launch_stdio: return "standard stream";
-    case image::DescriptionKind::memory_file: return "memory file";
-    case image::DescriptionKind::path_only: return "path";
-    case image::DescriptionKind::event_counter: return "event counter";
-  }
-  return "unknown";
-}
-
 const char* kind_name(image::MappingKind kind) {
   switch (kind) {
     case image::MappingKind::anonymous: return "anonymous";
@@ -78,7 +62,7 @@ Json descriptors_of(const image::Image& image) {
     for (const image::DescriptionRecord& description : image.descriptions()) {
       if (description.id != descriptor.description) continue;
       constexpr const char* kAccess[] = {"read", "write", "read-write", "none"};
-      entry["kind"] = kind_name(description.kind);
+      entry["kind"] = image::name_of(description.kind);
       entry["path"] = readable(description.path);
       if (!description.removed_name.empty()) entry["removed_name"] = readable(description.removed_name);
       entry["access"] = kAccess[description.status_flags & O_ACCMODE];

@@ -196,17 +196,21 @@ struct ContentRange {
 };
 
 enum class DescriptionKind : std::uint8_t {
-  regular_file = 1,
-  directory = 2,
-  device = 3,         // character devices that may be opened again by path: /dev/null, zero, full, random, urandom
-  pipe = 4,           // both ends of one pipe are two descriptions with the same inode
-  fifo = 5,           // a pipe with a name
-  terminal = 6,       // a terminal of the launcher: replaced by the one at restart
-  launch_stdio = 7,   // pipe, socket or other thing that descriptors 0..2 were at launch and whose other end is not ours
-  memory_file = 8,    // memfd
-  path_only = 9,      // O_PATH
-  event_counter = 10, // eventfd
+#define DESCRIPTION_KIND(name, number, text) name = number,
+#include "core/image/description_kinds.def"
+#undef DESCRIPTION_KIND
 };
+
+// How people call it; "unknown" for a number that this version does not know.
+constexpr std::string_view name_of(DescriptionKind kind) noexcept {
+  switch (kind) {
+#define DESCRIPTION_KIND(name, number, text) \
+  case DescriptionKind::name: return text;
+#include "core/image/description_kinds.def"
+#undef DESCRIPTION_KIND
+  }
+  return "unknown";
+}
 
 // An open file description: what dup and fork share. Ids are those of proto::Elected, equal in all images of a node.
 struct DescriptionRecord {
@@ -230,6 +234,7 @@ struct DescriptionRecord {
   std::int32_t owner = 0;           // F_GETOWN: positive pid, negative group
   bool semaphore = false;           // event_counter: EFD_SEMAPHORE
   std::string_view removed_name;    // regular files whose `path` is another name: the one that /proc/self/fd says and that is gone
+  std::string_view state;           // what only this kind has: the record in core/image/states/, encoded (codec.hpp)
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -252,6 +257,7 @@ struct DescriptionRecord {
     archive("owner", self.owner);
     archive("semaphore", self.semaphore);
     archive("removed_name", self.removed_name);
+    archive("state", self.state);
   }
 };
 

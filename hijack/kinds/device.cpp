@@ -17,6 +17,6 @@ bool recognise(Description& description) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::device{"device", recognise, nullptr};
+const Kind kinds_detail::device{recognise, nullptr};
 
 }  // namespace stasis::hijack

@@ -13,6 +13,6 @@ bool recognise(Description& description) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::directory{"directory", recognise, nullptr};
+const Kind kinds_detail::directory{recognise, nullptr};
 
 }  // namespace stasis::hijack

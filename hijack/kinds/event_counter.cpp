@@ -28,6 +28,6 @@ Status record(Description& description, Sink&) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::event_counter{"event counter", recognise, record};
+const Kind kinds_detail::event_counter{recognise, record};
 
 }  // namespace stasis::hijack

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/base/result.hpp"
+#include "core/codec/codec.hpp"
 #include "core/image/records.hpp"
 #include "hijack/engine/image_writer.hpp"
 
@@ -24,13 +25,13 @@ struct Description {
 
 // What a kind needs to record content.
 struct Sink {
+  Arena& arena;
   ImageWriter& image;
   List<image::PageRun>& runs;       // of the section content_runs
   std::uint64_t copies_left = 64u << 20;  // bytes of files that are where they were and may be kept in case they go
 };
 
 struct Kind {
-  std::string_view name;
   // Whether the description is of this kind; sets record.kind and what identifies it. Before the election: in every process.
   bool (*recognise)(Description& description) noexcept;
   // Puts content into the image; only in the process that was elected for it. Null if there is none.
@@ -42,6 +43,17 @@ const Kind* find_kind(Description& description) noexcept;
 
 // Shared by kinds: the whole content of the file behind `fd` (regular or memory file), holes left out.
 Status record_content(int fd, std::uint64_t size, image::ContentRange& range, Sink& sink) noexcept;
+
+// Keeps what only the kind has with the description. Errors: system when the arena is full.
+template <class State>
+Status set_state(Description& description, Arena& arena, const State& state) noexcept {
+  const std::size_t size = encoded_size(state);
+  auto* place = static_cast<char*>(arena.take(size));
+  if (place == nullptr) return out_of_arena();
+  Writer(place, size).record(state);
+  description.record.state = {place, size};
+  return {};
+}
 
 // Which of descriptors 0..2 of the first program this is the object of, -1 if none (STASIS_STDIO).
 int stdio_index(const struct stat& status) noexcept;

@@ -31,6 +31,6 @@ bool recognise(Description& description) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::launch_stdio{"standard stream", recognise, nullptr};
+const Kind kinds_detail::launch_stdio{recognise, nullptr};
 
 }  // namespace stasis::hijack

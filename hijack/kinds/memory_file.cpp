@@ -17,6 +17,6 @@ Status record(Description& description, Sink& sink) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::memory_file{"memory file", recognise, record};
+const Kind kinds_detail::memory_file{recognise, record};
 
 }  // namespace stasis::hijack

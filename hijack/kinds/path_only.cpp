@@ -13,6 +13,6 @@ bool recognise(Description& description) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::path_only{"path", recognise, nullptr};
+const Kind kinds_detail::path_only{recognise, nullptr};
 
 }  // namespace stasis::hijack

@@ -55,7 +55,7 @@ Status record(Description& description, Sink& sink) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::fifo{"named pipe", recognise_fifo, record};
-const Kind kinds_detail::pipe{"pipe", recognise_pipe, record};
+const Kind kinds_detail::fifo{recognise_fifo, record};
+const Kind kinds_detail::pipe{recognise_pipe, record};
 
 }  // namespace stasis::hijack

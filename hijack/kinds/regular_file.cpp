@@ -49,6 +49,6 @@ Status record(Description& description, Sink& sink) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::regular_file{"file", recognise, record};
+const Kind kinds_detail::regular_file{recognise, record};
 
 }  // namespace stasis::hijack

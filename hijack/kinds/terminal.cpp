@@ -29,6 +29,6 @@ bool recognise(Description& description) noexcept {
 
 }  // namespace
 
-const Kind kinds_detail::terminal{"terminal", recognise, nullptr};
+const Kind kinds_detail::terminal{recognise, nullptr};
 
 }  // namespace stasis::hijack

@@ -26,6 +26,6 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::event_counter{image::DescriptionKind::event_counter, "event counter", nullptr, recreate};
+const Kind kinds_detail::event_counter{image::DescriptionKind::event_counter, nullptr, recreate};
 
 }  // namespace stasis::restart

@@ -46,6 +46,6 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::fifo{image::DescriptionKind::fifo, "named pipe", check, recreate};
+const Kind kinds_detail::fifo{image::DescriptionKind::fifo, check, recreate};
 
 }  // namespace stasis::restart

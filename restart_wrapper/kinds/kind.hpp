@@ -48,7 +48,6 @@ struct Workshop {
 
 struct Kind {
   image::DescriptionKind kind;
-  const char* name;
   // Finds out whether all of these can be made, and touches nothing. May be null.
   Status (*check)(const Computation& computation, std::span<const Description* const> all);
   // Makes all of these. Each gets an entry in workshop.fds.
@@ -63,6 +62,16 @@ std::vector<std::vector<const Description*>> by_object(std::span<const Descripti
 
 // "open /path of process..." style name for messages.
 std::string label(const Description& description);
+
+// What only the kind has. Errors: image_damaged.
+template <class State>
+Result<State> state_of(const Description& description) {
+  State state;
+  stasis::Reader reader(description.record.state);
+  reader.record(state);
+  if (!reader.ok()) return error(ErrorCode::image_damaged, "the state of " + label(description) + " cannot be read");
+  return state;
+}
 
 // Writes the kept content of `description` into `fd` at its offsets (pwrite). Errors: image_damaged, system.
 Status write_content(const Description& description, int fd);

@@ -42,6 +42,6 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::memory_file{image::DescriptionKind::memory_file, "memory file", nullptr, recreate};
+const Kind kinds_detail::memory_file{image::DescriptionKind::memory_file, nullptr, recreate};
 
 }  // namespace stasis::restart

@@ -35,8 +35,8 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::directory{image::DescriptionKind::directory, "directory", check, recreate};
-const Kind kinds_detail::device{image::DescriptionKind::device, "device", check, recreate};
-const Kind kinds_detail::path_only{image::DescriptionKind::path_only, "path", check, recreate};
+const Kind kinds_detail::directory{image::DescriptionKind::directory, check, recreate};
+const Kind kinds_detail::device{image::DescriptionKind::device, check, recreate};
+const Kind kinds_detail::path_only{image::DescriptionKind::path_only, check, recreate};
 
 }  // namespace stasis::restart

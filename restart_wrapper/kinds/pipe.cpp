@@ -67,6 +67,6 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::pipe{image::DescriptionKind::pipe, "pipe", nullptr, recreate};
+const Kind kinds_detail::pipe{image::DescriptionKind::pipe, nullptr, recreate};
 
 }  // namespace stasis::restart

@@ -206,6 +206,6 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::regular_file{image::DescriptionKind::regular_file, "file", check, recreate};
+const Kind kinds_detail::regular_file{image::DescriptionKind::regular_file, check, recreate};
 
 }  // namespace stasis::restart

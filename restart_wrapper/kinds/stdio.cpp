@@ -26,7 +26,7 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
 
 }  // namespace
 
-const Kind kinds_detail::terminal{image::DescriptionKind::terminal, "terminal", nullptr, recreate};
-const Kind kinds_detail::launch_stdio{image::DescriptionKind::launch_stdio, "standard stream", nullptr, recreate};
+const Kind kinds_detail::terminal{image::DescriptionKind::terminal, nullptr, recreate};
+const Kind kinds_detail::launch_stdio{image::DescriptionKind::launch_stdio, nullptr, recreate};
 
 }  // namespace stasis::restart
