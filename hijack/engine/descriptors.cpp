@@ -24,7 +24,7 @@ Error refused(const Description& description) noexcept {
   detail.append_signed(description.fd).append(": ");
   const std::string_view path = description.record.path;
   const auto is = [&](std::string_view name) { return path.find(name) != std::string_view::npos; };
-  if (S_ISSOCK(description.status.st_mode)) detail.append("a socket");
+  if (S_ISSOCK(description.status.st_mode)) detail.append("a socket that is neither UNIX nor TCP, UDP or netlink for routes");
   else if (is("[eventpoll]")) detail.append("an epoll set");
   else if (is("[timerfd]")) detail.append("a timer descriptor");
   else if (is("[signalfd]")) detail.append("a signal descriptor");
@@ -40,7 +40,7 @@ Error refused(const Description& description) noexcept {
 
 class Lister {
  public:
-  Lister(Arena& arena, int own) noexcept : arena_(arena), own_(own) {
+  Lister(Arena& arena, int own, BorrowedDescriptors& borrowed) noexcept : arena_(arena), own_(own), borrowed_(borrowed) {
     all_.descriptors = List<image::DescriptorRecord>(arena);
     all_.descriptions = List<Description>(arena);
     all_.kinds = List<const Kind*>(arena);
@@ -55,6 +55,9 @@ class Lister {
       const auto fd = static_cast<int>(Text(name).number());
       return fd == own_ || fd == directory.get() ? Status() : visit(fd);
     }));
+    // A socket in flight may have descriptors in flight in its own queue: the list grows while it is gone through.
+    for (std::uint32_t i = 0; i != all_.descriptions.size(); ++i)
+      if (all_.descriptions[i].record.kind == image::DescriptionKind::socket) STASIS_TRY(find_in_flight(i));
     OtherName names(arena_, all_.descriptions);
     for (Description& description : all_.descriptions) find_other_name(description, names);
     return all_;
@@ -71,6 +74,20 @@ class Lister {
     record.close_on_exec = (sys::call(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC) != 0;
     record.description = index;
     return all_.descriptors.add(record) ? Status() : Status(out_of_arena());
+  }
+
+  Status find_in_flight(std::uint32_t socket) noexcept {
+    all_.descriptions[socket].in_flight = List<InFlight>(arena_);
+    std::uint32_t next = borrowed_.size();
+    if (const Status status = borrowed_.borrow(all_.descriptions[socket].fd, arena_); !status.ok()) return status.error().with(FixedString<64>("descriptor ").append_signed(all_.descriptions[socket].fd));
+    for (; next != borrowed_.size(); ++next) {
+      Description description;
+      description.fd = borrowed_[next].fd;
+      STASIS_TRY(look(description));
+      STASIS_TRY_VALUE(const std::uint32_t index, index_of(description));
+      if (!all_.descriptions[socket].in_flight.add({borrowed_[next].message, index})) return out_of_arena();
+    }
+    return {};
   }
 
   // What can be said of any descriptor.
@@ -138,19 +155,24 @@ class Lister {
 
   Arena& arena_;
   int own_;
+  BorrowedDescriptors& borrowed_;
   std::int32_t thread_ = 0;
   Descriptors all_;
 };
 
 }  // namespace
 
-Result<Descriptors> list_descriptors(Arena& arena, int own) noexcept { return Lister(arena, own).run(); }
+Result<Descriptors> list_descriptors(Arena& arena, int own, BorrowedDescriptors& borrowed) noexcept { return Lister(arena, own, borrowed).run(); }
 
 Status record_descriptions(Descriptors& all, const List<proto::ElectedEntry>& elected, Sink& sink) noexcept {
   for (std::uint32_t i = 0; i != all.descriptions.size(); ++i) {
     Description& description = all.descriptions[i];
     description.record.id = elected[i].id;
     description.record.recorder = elected[i].recorder;
+    for (InFlight& one : description.in_flight) one.description = elected[static_cast<std::uint32_t>(one.description)].id;
+  }
+  for (std::uint32_t i = 0; i != all.descriptions.size(); ++i) {
+    Description& description = all.descriptions[i];
     // A count is no content: every image tells it.
     const bool counts = description.record.kind == image::DescriptionKind::event_counter;
     if (all.kinds[i]->record == nullptr || !(elected[i].recorder || counts)) continue;

@@ -7,6 +7,7 @@
 #include "core/base/result.hpp"
 #include "core/image/records.hpp"
 #include "core/proto/messages.hpp"
+#include "hijack/kinds/in_flight.hpp"
 #include "hijack/kinds/kind.hpp"
 
 namespace stasis::hijack {
@@ -17,8 +18,8 @@ struct Descriptors {
   List<const Kind*> kinds;                    // of each description
 };
 
-// Lists them all but `own`, the leader's connection. What is of no kind is an error of code unsupported that names descriptor and path.
-Result<Descriptors> list_descriptors(Arena& arena, int own) noexcept;
+// Lists them all but `own`, the leader's connection; then the descriptions that are only in flight, by descriptors that go to `borrowed`. What is of no kind is an error of code unsupported that names descriptor and path.
+Result<Descriptors> list_descriptors(Arena& arena, int own, BorrowedDescriptors& borrowed) noexcept;
 
 // Puts content into the image where this process was elected for it, and ids in place of indices. `elected` begins with an entry for each description.
 Status record_descriptions(Descriptors& all, const List<proto::ElectedEntry>& elected, Sink& sink) noexcept;

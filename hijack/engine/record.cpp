@@ -47,7 +47,7 @@ void Recorder::find_other_name(image::SharedMemoryRecord& object, OtherName& nam
 
 Result<proto::Inventory> Recorder::take_inventory() noexcept {
   STASIS_TRY_VALUE(map_, read_memory_map(arena_, scratch_));
-  STASIS_TRY_VALUE(descriptors_, list_descriptors(arena_, link_));
+  STASIS_TRY_VALUE(descriptors_, list_descriptors(arena_, link_, borrowed_));
   STASIS_TRY(find_shared_memory());
   const std::uint32_t count = descriptors_.descriptions.size() + shared_memory_.size();
   auto* entries = static_cast<proto::SharedEntry*>(arena_.take(sizeof(proto::SharedEntry) * count));

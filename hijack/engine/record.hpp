@@ -19,7 +19,7 @@ class Recorder {
  public:
   // `link` is the leader's connection: no descriptor of the program.
   Recorder(Arena& arena, const proto::Begin& begin, const AddressRange& scratch, int link) noexcept
-      : arena_(arena), begin_(begin), scratch_(scratch), link_(link), image_(arena) {}
+      : arena_(arena), begin_(begin), scratch_(scratch), link_(link), image_(arena), borrowed_(arena) {}
 
   Result<proto::Inventory> take_inventory() noexcept;
   // Writes the image that Begin names.
@@ -41,6 +41,7 @@ class Recorder {
   ImageWriter image_;
   PageScan scan_;
   MemoryMap map_;
+  BorrowedDescriptors borrowed_;
   Descriptors descriptors_;
   List<image::SharedMemoryRecord> shared_memory_;
   List<proto::ElectedEntry> elected_;

@@ -16,9 +16,16 @@
 
 namespace stasis::hijack {
 
+// A description that nobody need have a descriptor of: it is under way with a message in the queue of a UNIX socket (SCM_RIGHTS).
+struct InFlight {
+  std::uint32_t message = 0;      // counting only messages with descriptors
+  std::uint64_t description = 0;  // index, and after the election its id
+};
+
 // An open file description of this process, by one of its descriptors.
 struct Description {
   int fd = -1;
+  List<InFlight> in_flight;       // sockets: in the order of the queue
   struct stat status = {};
   image::DescriptionRecord record;  // filled by the engine but for kind, content and what only the kind knows
 };
@@ -59,7 +66,7 @@ Status set_state(Description& description, Arena& arena, const State& state) noe
 int stdio_index(const struct stat& status) noexcept;
 
 namespace kinds_detail {
-extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter;
+extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter, socket;
 }
 
 }  // namespace stasis::hijack

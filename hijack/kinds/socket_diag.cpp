@@ -1,0 +1,132 @@
+// Asking the kernel about sockets, see socket_diag.hpp. One question, one answer; attributes that a kernel does not know are left out by it.
+// World: hijack, leader.
+#include "hijack/kinds/socket_diag.hpp"
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "hijack/rt/file.hpp"
+
+namespace stasis::hijack {
+namespace {
+
+// No answer is longer than a page (net/unix/diag.c); that is room for the pending connections of a listener up to nine hundred.
+constexpr std::size_t kAnswer = 4096;
+
+// Sends `request` behind a netlink header and reads the one message that answers it. -ENOENT: there is no such socket.
+template <class Request>
+long ask(const Request& request, char* answer) noexcept {
+  const OwnedFd link(sys::call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!link.ok()) return link.get();
+  struct {
+    nlmsghdr header;
+    Request request;
+  } question{};
+  question.header.nlmsg_len = sizeof question;
+  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  question.header.nlmsg_flags = NLM_F_REQUEST;
+  question.request = request;
+  const long sent = sys::call(SYS_sendto, link.get(), &question, sizeof question, 0, nullptr, 0);
+  if (sent < 0) return sent;
+  const long got = sys::call(SYS_recvfrom, link.get(), answer, kAnswer, MSG_DONTWAIT, nullptr, nullptr);  // the kernel has answered by now
+  if (got < 0) return got;
+  const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
+  if (got < static_cast<long>(sizeof *header)) return -EPROTO;
+  if (header->nlmsg_type != NLMSG_ERROR) return got;
+  return reinterpret_cast<const nlmsgerr*>(header + 1)->error;
+}
+
+// Calls visit(type, bytes, length) for the attributes that follow a message of `size` bytes.
+template <class Visit>
+void for_each_attribute(const char* answer, long length, std::size_t size, Visit&& visit) noexcept {
+  std::size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(size);
+  while (at + sizeof(rtattr) <= static_cast<std::size_t>(length)) {
+    rtattr attribute;
+    std::memcpy(&attribute, answer + at, sizeof attribute);
+    if (attribute.rta_len < sizeof attribute || at + attribute.rta_len > static_cast<std::size_t>(length)) return;
+    visit(attribute.rta_type, answer + at + RTA_LENGTH(0), attribute.rta_len - RTA_LENGTH(0));
+    at += RTA_ALIGN(attribute.rta_len);
+  }
+}
+
+template <class T>
+T read_as(const char* bytes, std::size_t length) noexcept {
+  T value{};
+  std::memcpy(&value, bytes, length < sizeof value ? length : sizeof value);
+  return value;
+}
+
+void put_address(std::string_view address, std::uint32_t* target, std::uint16_t& port) noexcept {
+  sockaddr_in6 six{};
+  std::memcpy(&six, address.data(), address.size() < sizeof six ? address.size() : sizeof six);
+  port = six.sin6_port;  // where sockaddr_in has it, too
+  if (six.sin6_family == AF_INET6) std::memcpy(target, &six.sin6_addr, 16);
+  else std::memcpy(target, address.data() + offsetof(sockaddr_in, sin_addr), 4);
+}
+
+}  // namespace
+
+Result<UnixFacts> ask_unix(std::uint64_t inode, Arena& arena) noexcept {
+  alignas(8) char answer[kAnswer];
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = ~0u;
+  request.udiag_ino = static_cast<std::uint32_t>(inode);
+  request.udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN;
+  request.udiag_cookie[0] = request.udiag_cookie[1] = ~0u;
+  const long length = ask(request, answer);
+  if (length < 0) return system_error("ask the kernel about a UNIX socket", length);
+  UnixFacts facts;
+  facts.pending = List<image::SocketReference>(arena);
+  bool full = false;
+  for_each_attribute(answer, length, sizeof(unix_diag_msg), [&](unsigned short type, const char* bytes, std::size_t size) {
+    if (type == UNIX_DIAG_PEER) facts.peer = read_as<std::uint32_t>(bytes, size), facts.has_peer = true;
+    if (type == UNIX_DIAG_SHUTDOWN) facts.shutdown = read_as<std::uint8_t>(bytes, size);
+    if (type == UNIX_DIAG_RQLEN) facts.backlog = read_as<unix_diag_rqlen>(bytes, size).udiag_wqueue;
+    if (type == UNIX_DIAG_VFS) {
+      const auto file = read_as<unix_diag_vfs>(bytes, size);
+      facts.file_device = file.udiag_vfs_dev, facts.file_inode = file.udiag_vfs_ino;
+    }
+    if (type == UNIX_DIAG_ICONS)
+      for (std::size_t at = 0; at + 4 <= size; at += 4) full |= !facts.pending.add({read_as<std::uint32_t>(bytes + at, 4)});
+  });
+  if (full) return out_of_arena();
+  return facts;
+}
+
+Result<TcpFacts> ask_tcp(std::string_view name, std::string_view peer_name) noexcept {
+  alignas(8) char answer[kAnswer];
+  inet_diag_req_v2 request{};
+  std::memcpy(&request.sdiag_family, name.data(), 1);  // little endian: the family's number is its first byte
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_ext = 1u << (INET_DIAG_INFO - 1);
+  request.idiag_states = ~0u;
+  put_address(name, request.id.idiag_src, request.id.idiag_sport);
+  put_address(peer_name, request.id.idiag_dst, request.id.idiag_dport);
+  request.id.idiag_cookie[0] = request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  const long length = ask(request, answer);
+  TcpFacts facts;
+  if (length == -ENOENT) return facts;
+  if (length < 0) return system_error("ask the kernel about a TCP connection", length);
+  const auto message = read_as<inet_diag_msg>(answer + NLMSG_HDRLEN, static_cast<std::size_t>(length) - NLMSG_HDRLEN);
+  // A socket that waits for this very address answers, too, where there is no such connection.
+  facts.found = message.id.idiag_dport == request.id.idiag_dport;
+  facts.inode = message.idiag_inode, facts.unread = message.idiag_rqueue;
+  for_each_attribute(answer, length, sizeof(inet_diag_msg), [&](unsigned short type, const char* bytes, std::size_t size) {
+    if (type == INET_DIAG_SHUTDOWN) facts.shutdown = read_as<std::uint8_t>(bytes, size);
+    if (type == INET_DIAG_INFO) {  // with the fields of Linux 4.19
+      const auto info = read_as<tcp_info>(bytes, size);
+      facts.sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
+      facts.received = info.tcpi_bytes_received;
+    }
+  });
+  return facts;
+}
+
+}  // namespace stasis::hijack

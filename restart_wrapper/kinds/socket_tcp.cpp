@@ -1,0 +1,260 @@
+// TCP: connections within the computation between their old addresses, listeners, and ends whose other side is outside.
+//
+// Both ends of a connection know its two addresses, by which they find each other. They are connected over this machine's own network; whichever calls,
+// the result is the same. The port of a connection that was just killed is still kept by the kernel at the side that closed first (TIME_WAIT, tcp(7)): a call
+// from that side is refused for a while, one from the other side is not.
+//
+// An address that this machine has not (the job comes back on another) is replaced by the loopback address, a port that another program has taken by a free one.
+// World: programs, the first process of the new namespace.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <map>
+
+#include "restart_wrapper/kinds/inet_address.hpp"
+#include "restart_wrapper/kinds/sockets.hpp"
+
+namespace stasis::restart {
+namespace {
+
+using image::SocketPhase;
+
+// Longer than any connection over the loopback network takes; only a machine that does not work reaches it.
+constexpr int kLimitMs = 20'000;
+
+void set(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
+
+// Binds to `address`; if that cannot be, to the next best. Returns the address that it has.
+Result<InetAddress> bind_near(int fd, int family, const InetAddress& address) {
+  set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  Status status = bind_to(fd, address.bytes(family));
+  if (!status.ok() && status.error().sys_errno == EADDRNOTAVAIL) status = bind_to(fd, address.loopback().bytes(family));
+  if (!status.ok()) {
+    InetAddress any_port = address.loopback();
+    any_port.port = 0;
+    STASIS_TRY(bind_to(fd, any_port.bytes(family)));
+  }
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return system_error("getsockname", -errno);
+  return InetAddress::from({reinterpret_cast<const char*>(&bound), size});
+}
+
+Result<InetAddress> peer_of(int fd) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return system_error("getpeername", -errno);
+  return InetAddress::from({reinterpret_cast<const char*>(&peer), size});
+}
+
+// The family of a stand-in that can talk to `address`.
+int family_for(const InetAddress& address) { return address.is_four() ? AF_INET : AF_INET6; }
+
+struct End {
+  int family;
+  InetAddress name;
+  UniqueFd fd;  // set: this socket calls
+};
+
+// Connects: `caller` calls `called`, which then has its socket. Strangers who call at that moment are turned away.
+Status call(End& caller, End& called) {
+  UniqueFd listener(::socket(called.family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!listener) return system_error("make a socket", -errno);
+  if (called.family == AF_INET6) set(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  STASIS_TRY_VALUE(InetAddress target, bind_near(listener.get(), called.family, called.name));
+  if (::listen(listener.get(), 8) != 0) return system_error("listen", -errno);
+  STASIS_TRY_VALUE(const InetAddress own, bind_near(caller.fd.get(), caller.family, caller.name));
+  STASIS_TRY(connect_to(caller.fd.get(), target.bytes(caller.family)));
+  for (;;) {
+    UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!accepted && errno == EINTR) continue;
+    if (!accepted) return system_error("accept", -errno);
+    const Result<InetAddress> peer = peer_of(accepted.get());
+    if (!peer || peer->port != own.port) continue;
+    called.fd = std::move(accepted);
+    return {};
+  }
+}
+
+class TcpSockets {
+ public:
+  explicit TcpSockets(std::vector<Socket>& all) {
+    for (Socket& socket : all) {
+      if (socket.state.protocol != IPPROTO_TCP) continue;
+      sockets_.push_back(&socket);
+      if (socket.state.phase == SocketPhase::connected && !socket.state.peer_name.empty()) by_names_[{name_of(socket), peer_name_of(socket)}] = &socket;
+    }
+  }
+
+  Status make() {
+    for (Socket* socket : sockets_) {
+      const auto other = by_names_.find({peer_name_of(*socket), name_of(*socket)});
+      if (socket->state.phase == SocketPhase::connected && other != by_names_.end() && other->second != socket) socket->peer = other->second;
+    }
+    for (Socket* socket : sockets_)
+      if (!socket->fd && ((socket->state.phase == SocketPhase::connected && !waits(*socket)) || socket->state.phase == SocketPhase::ended)) STASIS_TRY(connect(*socket));
+    for (Socket* socket : sockets_)
+      if (!socket->fd && socket->state.phase != SocketPhase::connected) STASIS_TRY(make_unconnected(*socket));
+    for (Socket* socket : sockets_)
+      if (!socket->fd) STASIS_TRY(call_listener(*socket));
+    for (Socket* socket : sockets_) {
+      const int out = socket->peer != nullptr ? socket->peer->fd.get() : socket->stand_in.get();
+      if (!socket->messages.empty()) STASIS_TRY(fill(*socket, out));
+    }
+    for (Socket* socket : sockets_) end(*socket);
+    return {};
+  }
+
+ private:
+  static InetAddress name_of(const Socket& socket) { return InetAddress::from(socket.state.name); }
+  static InetAddress peer_name_of(const Socket& socket) { return InetAddress::from(socket.state.peer_name); }
+
+  // Whether it is to be accepted by a listener of the computation.
+  bool waits(const Socket& socket) const { return socket.state.unaccepted && listener_for(socket) != nullptr; }
+  const Socket* listener_for(const Socket& socket) const {
+    const InetAddress target = peer_name_of(socket);
+    for (const Socket* one : sockets_) {
+      const InetAddress name = name_of(*one);
+      if (one->state.phase == SocketPhase::listening && name.port == target.port && (name.host == target.host || name.is_any())) return one;
+    }
+    return nullptr;
+  }
+
+  Status connect(Socket& socket) {
+    Socket* peer = socket.peer;
+    InetAddress there = peer_name_of(socket), here = name_of(socket);
+    if (socket.state.phase == SocketPhase::ended) there = here.loopback(), there.port = 0;
+    Status status;
+    for (const bool turned : {false, true}) {
+      End own{socket.state.domain, here, {}};
+      End other{peer != nullptr ? peer->state.domain : family_for(there), there, {}};
+      if (turned) {
+        if (peer != nullptr) {
+          STASIS_TRY_VALUE(other.fd, new_socket(*peer));
+        } else {
+          other.fd.reset(::socket(other.family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        }
+        status = call(other, own);
+      } else {
+        STASIS_TRY_VALUE(own.fd, new_socket(socket));
+        status = call(own, other);
+      }
+      if (!status.ok()) continue;
+      socket.fd = std::move(own.fd);
+      (peer != nullptr ? peer->fd : socket.stand_in) = std::move(other.fd);
+      return {};
+    }
+    return status.error().with("connect " + describe_address(socket.state.name) + " and " + describe_address(socket.state.peer_name));
+  }
+
+  Status make_unconnected(Socket& socket) {
+    STASIS_TRY_VALUE(socket.fd, new_socket(socket));
+    const InetAddress name = name_of(socket);
+    if (name.port != 0) {
+      set(socket.fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+      Status status = bind_to(socket.fd.get(), socket.state.name);
+      // A listener for one address of a machine that is another now listens at all of this one's.
+      if (!status.ok() && status.error().sys_errno == EADDRNOTAVAIL) {
+        InetAddress any = name;
+        if (name.is_four()) any.host[12] = any.host[13] = any.host[14] = any.host[15] = 0;
+        else any.host.fill(0);
+        any.scope = 0;
+        status = bind_to(socket.fd.get(), any.bytes(socket.state.domain));
+      }
+      STASIS_TRY(std::move(status));
+    }
+    if (socket.state.phase == SocketPhase::listening && ::listen(socket.fd.get(), socket.state.backlog) != 0) return system_error("listen at " + describe_address(socket.state.name), -errno);
+    if (socket.state.phase == SocketPhase::connecting && !socket.state.peer_name.empty()) {
+      ::fcntl(socket.fd.get(), F_SETFL, O_NONBLOCK);
+      static_cast<void>(connect_to(socket.fd.get(), socket.state.peer_name));
+    }
+    return {};
+  }
+
+  Status call_listener(Socket& socket) {
+    STASIS_TRY_VALUE(socket.fd, new_socket(socket));
+    STASIS_TRY_VALUE(const InetAddress own, bind_near(socket.fd.get(), socket.state.domain, name_of(socket)));
+    static_cast<void>(own);
+    InetAddress target = peer_name_of(socket);
+    const Status status = connect_to(socket.fd.get(), target.bytes(socket.state.domain));
+    return status.ok() ? Status() : connect_to(socket.fd.get(), target.loopback().bytes(socket.state.domain));
+  }
+
+  // Sends what was in the queue. The receiver's buffer is made wide enough first, as at the checkpoint.
+  static Status fill(Socket& socket, int out) {
+    std::size_t size = 0;
+    for (const SocketMessage& message : socket.messages) size += message.bytes.size();
+    set(socket.fd.get(), SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(size));
+    ::fcntl(out, F_SETFL, O_NONBLOCK);
+    for (const SocketMessage& message : socket.messages) {
+      for (std::string_view rest = message.bytes; !rest.empty();) {
+        const ssize_t put = ::send(out, rest.data(), rest.size(), MSG_NOSIGNAL | (message.urgent ? MSG_OOB : 0));
+        if (put < 0 && errno == EAGAIN) {
+          pollfd events{out, POLLOUT, 0};
+          if (::poll(&events, 1, kLimitMs) > 0) continue;
+          return error(ErrorCode::restore_failed, "the queue of the connection from " + describe_address(socket.state.peer_name) + " does not fit into a new one");
+        }
+        if (put < 0 && errno != EINTR) return system_error("fill the queue of a TCP connection", -errno);
+        if (put > 0) rest.remove_prefix(static_cast<std::size_t>(put));
+      }
+    }
+    return arrive(socket, size);
+  }
+
+  // poll(2) tells of data when there is as much as SO_RCVLOWAT says; urgent data stops short of it.
+  static Status arrive(Socket& socket, std::size_t size) {
+    bool urgent = false;
+    for (const SocketMessage& message : socket.messages) urgent |= message.urgent;
+    pollfd events{socket.fd.get(), static_cast<short>(urgent ? POLLPRI : POLLIN), 0};
+    const int ready = ::poll(&events, 1, kLimitMs);
+    set(socket.fd.get(), SOL_SOCKET, SO_RCVLOWAT, 1);
+    if (ready > 0) return {};
+    return error(ErrorCode::restore_failed, "only a part of " + std::to_string(size) + " bytes came over a new connection");
+  }
+
+  // What the other side had done to the connection by the time of the checkpoint.
+  static void end(Socket& socket) {
+    if (!socket.stand_in) return;
+    if (socket.state.phase == SocketPhase::ended && !socket.state.failed) ::shutdown(socket.fd.get(), SHUT_WR);
+    if (!socket.state.failed) return;
+    const linger at_once{1, 0};
+    ::setsockopt(socket.stand_in.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+
+  std::vector<Socket*> sockets_;
+  std::map<std::pair<InetAddress, InetAddress>, Socket*> by_names_;
+};
+
+}  // namespace
+
+Status make_tcp_sockets(std::vector<Socket>& all) { return TcpSockets(all).make(); }
+
+// Only what others call must have its old address: listeners and sockets that take datagrams.
+Status check_inet_address(const image::SocketState& socket) {
+  const InetAddress name = InetAddress::from(socket.name);
+  if (socket.domain == AF_NETLINK || name.port == 0) return {};
+  if (socket.protocol == IPPROTO_TCP ? socket.phase != SocketPhase::listening : socket.phase == SocketPhase::connected) return {};
+  UniqueFd probe(::socket(socket.domain, socket.type | SOCK_CLOEXEC, 0));
+  if (!probe) return system_error("make a socket", -errno);
+  socket.options.for_each([&](const image::SocketOption& option) {
+    if (option.level == IPPROTO_IPV6 && option.name == IPV6_V6ONLY) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+    if (option.level == SOL_SOCKET && option.name == SO_REUSEPORT) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+    if (option.level == SOL_SOCKET && option.name == SO_REUSEADDR) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+  });
+  if (socket.protocol == IPPROTO_TCP) set(probe.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  const Status status = bind_to(probe.get(), socket.name);
+  if (status.ok() || status.error().sys_errno == EADDRNOTAVAIL) {
+    if (status.ok() && socket.protocol == IPPROTO_TCP && ::listen(probe.get(), 1) != 0 && errno == EADDRINUSE)
+      return error(ErrorCode::restore_failed, "the address " + describe_address(socket.name) + ", at which the program listens, is in use");
+    return {};
+  }
+  if (status.error().sys_errno != EADDRINUSE) return status;
+  return error(ErrorCode::restore_failed, "the address " + describe_address(socket.name) +
+                                              ", at which the program can be reached, is in use, by another program or for a minute more by connections that have ended");
+}
+
+}  // namespace stasis::restart
