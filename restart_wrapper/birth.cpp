@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -84,6 +85,22 @@ void settle_children(const Site& site, const TreeNode& node) {
   }
 }
 
+// The session's leader takes its terminal before it forks anybody else: its children inherit that.
+Status take_terminal(const Site& site, const TreeNode& node) {
+  const auto terminal = site.terminals.find(node.pid);
+  if (terminal == site.terminals.end() || ::ioctl(terminal->second.fd, TIOCSCTTY, 0) == 0) return {};
+  return system_error("take the controlling terminal of session " + std::to_string(node.pid), -errno);
+}
+
+// When all groups are there.
+void settle_terminal(const Site& site, const TreeNode& node) {
+  const auto terminal = site.terminals.find(node.session);
+  if (terminal == site.terminals.end()) return;
+  if (node.role == Role::member && site.computation->process(node.member).terminal == 0) ::ioctl(terminal->second.fd, TIOCNOTTY);
+  // A group that has ended could not be the foreground any more: then the leader's is.
+  if (node.session == node.pid && terminal->second.foreground > 0) ::tcsetpgrp(terminal->second.fd, terminal->second.foreground);
+}
+
 [[noreturn]] void live(Site& site, int index) {
   const TreeNode& node = site.tree.nodes[static_cast<std::size_t>(index)];
   const auto fork_those = [&](bool before_session) {
@@ -94,6 +111,7 @@ void settle_children(const Site& site, const TreeNode& node) {
   };
   fork_those(true);
   if (node.session == node.pid && ::setsid() < 0) report_failure(site, system_error("setsid", -errno));
+  if (const Status status = node.session == node.pid ? take_terminal(site, node) : Status(); !status.ok()) report_failure(site, status.error());
   fork_those(false);
   pass(site, Step::created);
   if (node.group == node.pid && node.session != node.pid && ::setpgid(0, 0) != 0) report_failure(site, system_error("make a process group", -errno));
@@ -101,6 +119,7 @@ void settle_children(const Site& site, const TreeNode& node) {
   if (node.group != 0 && node.group != node.pid && ::getpgrp() != node.group && ::setpgid(0, node.group) != 0)
     report_failure(site, system_error("join the process group " + std::to_string(node.group), -errno));
   pass(site, Step::joined);
+  settle_terminal(site, node);
   if (node.role == Role::zombie) end_as(node.status);
   settle_children(site, node);
   if (is_temporary(node.role)) ::_exit(0);

@@ -4,6 +4,9 @@
 
 #include <sys/stat.h>
 
+#include "core/image/states/pseudo_terminal.hpp"
+#include "restart_wrapper/kinds/kind.hpp"
+
 namespace stasis::restart {
 namespace {
 
@@ -60,6 +63,17 @@ int guess_root(const Computation& computation) {
   return orphan;
 }
 
+// Those whose controlling terminal is a pseudo-terminal of the program's own.
+Result<std::set<int>> sessions_with_own_terminal(const Computation& computation) {
+  std::set<int> sessions;
+  for (const auto& [id, description] : computation.descriptions) {
+    if (description.record.kind != image::DescriptionKind::pseudo_terminal) continue;
+    STASIS_TRY_VALUE(const image::PseudoTerminal state, state_of<image::PseudoTerminal>(description));
+    if (state.session != 0) sessions.insert(state.session);
+  }
+  return sessions;
+}
+
 }  // namespace
 
 std::vector<ProcessShape> Computation::shapes() const {
@@ -95,9 +109,10 @@ Result<Computation> load(const std::vector<ImageFile>& files, int root) {
   computation.ids.erase(0);
   STASIS_TRY(check_together(computation));
   computation.root = root != 0 ? root : guess_root(computation);
+  STASIS_TRY_VALUE(const std::set<int> own, sessions_with_own_terminal(computation));
   bool root_is_here = false;
   for (const image::Image& image : computation.members)
-    if (image.process().pid == computation.root) root_is_here = true, computation.has_terminal = image.process().terminal != 0;
+    if (image.process().pid == computation.root) root_is_here = true, computation.has_terminal = image.process().terminal != 0 && !own.contains(image.process().session);
   if (!root_is_here) computation.root = 0;
   return computation;
 }

@@ -207,6 +207,8 @@ Status Attempt::recreate_descriptions() {
     if (!all.empty()) STASIS_TRY(kind.recreate(workshop, all));
   }
   site_.fds = std::move(workshop.fds);
+  site_.terminals = std::move(workshop.terminals);
+  site_.held = std::move(workshop.held);
   return {};
 }
 
@@ -264,6 +266,7 @@ Status Attempt::gather(Step step) {
 Status Attempt::collect_successes() {
   // Our own copies of the program's descriptors go, so that ends of files and broken pipes are seen.
   for (const auto& [id, fd] : site_.fds) ::close(fd);
+  for (const auto& [session, terminal] : site_.terminals) ::close(terminal.fd);
   for (const auto& [id, memory] : site_.shared_memory)
     if (memory.fd >= 0) ::close(memory.fd);
   ::close(site_.status_fd);
@@ -330,9 +333,10 @@ Error Attempt::from_report(const image::RestoreFailure& report) const {
   }
 }
 
-// Keeps nothing but the way to the outer process and the store's lock.
+// Keeps nothing but the way to the outer process, the store's lock, and what somebody must have open.
 void let_go(Site& site, const FirstProcess& how) {
-  std::vector<int> kept{site.control_fd, how.lock_fd};
+  std::vector<int> kept = site.held;
+  kept.insert(kept.end(), {site.control_fd, how.lock_fd});
   std::sort(kept.begin(), kept.end());
   unsigned next = 0;
   for (const int fd : kept) {

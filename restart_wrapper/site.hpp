@@ -42,6 +42,8 @@ struct Site {
   HighNumbers numbers;
   std::map<std::uint64_t, int> fds;                    // description id -> descriptor
   std::map<std::uint64_t, SharedSource> shared_memory;  // by id
+  std::map<int, SessionTerminal> terminals;            // by session, see Workshop
+  std::vector<int> held;
   int status_fd = -1;   // writing end of the status pipe
   int control_fd = -1;  // to the outer process, see control.hpp
 };

@@ -32,7 +32,8 @@ Error refused(const Description& description) noexcept {
   else if (is("[io_uring]")) detail.append("an io_uring");
   else if (is("[pidfd]")) detail.append("a process descriptor");
   else if (is_of_a_process(path)) detail.append("a file of a process");
-  else if (S_ISCHR(description.status.st_mode)) detail.append("a device or terminal of the program's own");
+  else if (is("/dev/pts/") || is("/ptmx")) detail.append("a pseudo-terminal whose other end is outside the computation");
+  else if (S_ISCHR(description.status.st_mode)) detail.append("a device");
   else detail.append("a kind of descriptor that Stasis does not know");
   detail.append(" (").append(path).append(")");
   return error(ErrorCode::unsupported, detail);

@@ -39,6 +39,8 @@ void* members_address() noexcept { return mapped; }
 
 void write_slot(MemberState state) noexcept { table.write(own_pid(), state, clock_ns(CLOCK_BOOTTIME) / 1000); }
 
+MemberState read_slot(std::int32_t pid, std::uint64_t started_us) noexcept { return table.read(pid, started_us); }
+
 void become_member() noexcept { member_pid = own_pid(); }
 
 bool is_member_process() noexcept { return member_pid == own_pid(); }

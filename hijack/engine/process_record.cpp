@@ -180,6 +180,11 @@ std::uint64_t controlling_terminal() noexcept {
   return parse_stat(read_small("/proc/thread-self/stat", buffer, sizeof buffer)).field[7];
 }
 
+bool is_member(std::int32_t pid) noexcept {
+  constexpr std::uint64_t kTickUs = 10'000;  // of /proc/PID/stat, on x86
+  return pid > 0 && read_slot(pid, read_stat(pid).field[22] * kTickUs) == MemberState::running;
+}
+
 Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map) noexcept {
   image::ProcessRecord record;
   char buffer[1024];

@@ -18,6 +18,9 @@ Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexce
 // Children that have ended and were not waited for.
 Status describe_zombies(Arena& arena, List<image::ZombieRecord>& zombies) noexcept;
 
+// Whether the process with this id belongs to the computation and takes part in its checkpoints.
+bool is_member(std::int32_t pid) noexcept;
+
 // Device number of the controlling terminal, 0 if there is none.
 std::uint64_t controlling_terminal() noexcept;
 

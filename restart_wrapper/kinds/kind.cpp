@@ -14,7 +14,7 @@ namespace stasis::restart {
 namespace {
 // Plain things first, so that a file that is gone is told before pipes are filled.
 const std::array kTable{kinds_detail::regular_file, kinds_detail::directory,    kinds_detail::path_only, kinds_detail::device,       kinds_detail::memory_file,
-                        kinds_detail::event_counter, kinds_detail::terminal,    kinds_detail::launch_stdio, kinds_detail::fifo, kinds_detail::pipe,
+                        kinds_detail::event_counter, kinds_detail::pseudo_terminal, kinds_detail::terminal,    kinds_detail::launch_stdio, kinds_detail::fifo, kinds_detail::pipe,
                         kinds_detail::socket};  // last: any of the others may be in flight in its queue
 }  // namespace
 

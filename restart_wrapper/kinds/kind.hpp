@@ -34,6 +34,12 @@ class HighNumbers {
   int next_ = 0;
 };
 
+// A pseudo-terminal that is somebody's controlling terminal.
+struct SessionTerminal {
+  int fd = -1;         // its slave
+  int foreground = 0;  // process group, 0 if there is none
+};
+
 // What kinds work with. `fds` is what they fill: description id -> descriptor.
 struct Workshop {
   const Computation* computation = nullptr;
@@ -41,6 +47,8 @@ struct Workshop {
   std::array<int, 3> stdio{-1, -1, -1};  // the restarter's own 0, 1 and 2, at high numbers
   std::string cut_directory;             // where what is cut off from files is kept
   std::map<std::uint64_t, int> fds;
+  std::map<int, SessionTerminal> terminals;  // by session
+  std::vector<int> held;                     // what the first process keeps open as long as the computation lives
 
   // Makes `fd` the description `id`, at a high number. Takes `fd` over.
   Status put(std::uint64_t id, int fd);
@@ -83,7 +91,7 @@ Result<int> open_again(int fd, int flags);
 int open_flags(const image::DescriptionRecord& record);
 
 namespace kinds_detail {
-extern const Kind regular_file, directory, device, pipe, fifo, terminal, launch_stdio, memory_file, path_only, event_counter, socket;
+extern const Kind regular_file, directory, device, pipe, fifo, terminal, launch_stdio, memory_file, path_only, event_counter, socket, pseudo_terminal;
 }
 
 }  // namespace stasis::restart

@@ -3,6 +3,7 @@
 // The restarter's own descriptor of the same number takes its place: a terminal where it has a terminal, a log file where it writes to one.
 // World: programs.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,9 +25,28 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   return {};
 }
 
+// A terminal that has its old name here (pseudo_terminal.cpp), or is opened by a name that means anybody's own, is opened by that name.
+int open_by_name(const Description& description, int ours) {
+  if (description.record.path == "/dev/tty") return ::open("/dev/tty", open_flags(description.record));
+  struct stat named{}, wanted{};
+  if (::stat(label(description).c_str(), &named) != 0 || ::fstat(ours, &wanted) != 0 || named.st_dev != wanted.st_dev || named.st_ino != wanted.st_ino) return -1;
+  return ::open(label(description).c_str(), open_flags(description.record));
+}
+
+Status recreate_terminals(Workshop& workshop, std::span<const Description* const> all) {
+  std::vector<const Description*> nameless;
+  for (const Description* one : all) {
+    const int ours = workshop.stdio[one->record.stdio < 3 ? one->record.stdio : 0];
+    const int fd = open_by_name(*one, ours);
+    if (fd < 0) nameless.push_back(one);
+    else STASIS_TRY(workshop.put(one->record.id, fd));
+  }
+  return recreate(workshop, nameless);
+}
+
 }  // namespace
 
-const Kind kinds_detail::terminal{image::DescriptionKind::terminal, nullptr, recreate};
+const Kind kinds_detail::terminal{image::DescriptionKind::terminal, nullptr, recreate_terminals};
 const Kind kinds_detail::launch_stdio{image::DescriptionKind::launch_stdio, nullptr, recreate};
 
 }  // namespace stasis::restart
