@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "core/codec/codec.hpp"
 #include "core/proto/framed.hpp"
@@ -44,15 +45,23 @@ class Connection {
 
   template <class Message>
   bool send(const Message& message) {
-    return send_bytes(proto::framed(message));
+    return send_bytes(proto::framed(message), {});
   }
+  // With descriptors, which stay the caller's.
+  template <class Message>
+  bool send_with(const Message& message, const std::vector<int>& fds) {
+    return send_bytes(proto::framed(message), fds);
+  }
+  // The first `count` descriptors that have come and were not taken, now the caller's; fewer if there are not so many.
+  std::vector<int> take_fds(std::size_t count);
 
  private:
-  bool send_bytes(const std::string& bytes);
+  bool send_bytes(const std::string& bytes, const std::vector<int>& fds);
   int fd_;
   std::int32_t pid_ = 0;
   std::uint32_t uid_ = ~0u;
   std::string input_;
+  std::vector<int> fds_;  // that came with it
 };
 
 }  // namespace stasis::coordinator

@@ -49,4 +49,29 @@ Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std
   return answers;
 }
 
+std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories,
+                                                                 std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers) {
+  std::map<std::uint64_t, std::vector<std::pair<std::int32_t, std::uint32_t>>> wanted;  // by inode: borrower and its entry
+  for (const auto& [pid, entries] : inventories)
+    for (std::uint32_t i = 0; i != entries.size(); ++i)
+      if (entries[i].other_end != 0 && answers.at(pid)[i].recorder) wanted[entries[i].other_end].emplace_back(pid, i);
+  // One who has both ends needs no loan.
+  for (const auto& [pid, entries] : inventories)
+    for (const proto::SharedEntry& entry : entries)
+      if (const auto found = wanted.find(entry.inode); entry.kind == proto::SharedKind::description && found != wanted.end())
+        std::erase_if(found->second, [&](const auto& one) { return one.first == pid; });
+  std::map<std::int32_t, std::vector<proto::Lending>> lendings;
+  for (const auto& [pid, entries] : inventories)
+    for (std::uint32_t i = 0; i != entries.size(); ++i) {
+      const auto found = wanted.find(entries[i].inode);
+      if (entries[i].kind != proto::SharedKind::description || found == wanted.end()) continue;
+      for (const auto& [borrower, entry] : found->second) {
+        lendings[pid].push_back({i, borrower, entry});
+        answers.at(borrower)[entry].lent = true;
+      }
+      wanted.erase(found);
+    }
+  return lendings;
+}
+
 }  // namespace stasis::coordinator

@@ -15,4 +15,9 @@ namespace stasis::coordinator {
 // Errors: system, when the kernel refuses to compare.
 Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories);
 
+// Who lends whom the other end of a connection: for each entry that asks for one and is to be recorded, the entry of another member that has it. Marks
+// the answers that a loan comes for. By the lender's pid.
+std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories,
+                                                                 std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers);
+
 }  // namespace stasis::coordinator

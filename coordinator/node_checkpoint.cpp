@@ -169,6 +169,8 @@ void NodeCheckpoint::take(Connection& connection, const Frame& frame) {
     frame.as<proto::Inventory>().entries.for_each([&](const proto::SharedEntry& entry) { member.inventory.push_back(entry); });
     member.progress = Progress::inventoried;
     if (all_are(row().awaited)) answer_election();
+  } else if (frame.type == proto::MessageType::lent && member.progress == Progress::elected) {
+    pass_on(connection, frame.as<proto::Lent>());
   } else if (frame.type == proto::MessageType::written && member.progress == Progress::elected) {
     const auto written = frame.as<proto::Written>();
     member.image.bytes = written.bytes;
@@ -206,14 +208,25 @@ void NodeCheckpoint::record() {
 void NodeCheckpoint::answer_election() {
   std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories;
   for (const auto& [pid, member] : members_) inventories.emplace(pid, member.inventory);
-  const auto answers = elect(inventories);
+  auto answers = elect(inventories);
   if (!answers) return abandon(answers.error());
+  const auto lendings = find_lenders(inventories, *answers);
   enter(row().next);
   for (auto& [pid, member] : members_) {
     const std::vector<proto::ElectedEntry>& entries = (*answers).at(pid);
+    proto::Elected elected{{entries.data(), static_cast<std::uint32_t>(entries.size())}, {}};
+    if (const auto found = lendings.find(pid); found != lendings.end()) elected.lendings = {found->second.data(), static_cast<std::uint32_t>(found->second.size())};
     member.progress = Progress::elected;
-    member.connection->send(proto::Elected{{entries.data(), static_cast<std::uint32_t>(entries.size())}});
+    member.connection->send(elected);
   }
+}
+
+void NodeCheckpoint::pass_on(Connection& lender, const proto::Lent& lent) {
+  const std::vector<int> fds = lender.take_fds(2);
+  const auto borrower = members_.find(lent.lending.borrower);
+  if (fds.size() == 2 && borrower != members_.end() && borrower->second.connection != nullptr) borrower->second.connection->send_with(lent, fds);
+  else abandon(error(ErrorCode::protocol, "a description was lent without its descriptors, or to nobody"));
+  for (const int fd : fds) ::close(fd);
 }
 
 Error NodeCheckpoint::late() const {

@@ -95,6 +95,7 @@ class NodeCheckpoint {
   void enter(NodePhase phase);
   const NodePhaseRow& row() const;
   void answer_election();
+  void pass_on(Connection& lender, const proto::Lent& lent);
   bool images_grow();
   Error late() const;
   std::string name_of(const Member& member) const;

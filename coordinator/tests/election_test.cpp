@@ -61,4 +61,28 @@ TEST(Election, TakesEqualMemoryForOne) {
   EXPECT_FALSE((*answers).at(11)[0].recorder);
 }
 
+// An entry of an inventory, by inode and the inode of the other end that it needs.
+proto::SharedEntry socket_entry(std::uint64_t inode, std::uint64_t other_end) { return {proto::SharedKind::description, 8, inode, 0, 3, other_end}; }
+
+TEST(Lenders, OneMemberLendsToTheRecorderOfTheOtherEnd) {
+  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(1, 0), socket_entry(2, 7)}}, {11, {socket_entry(2, 7)}}, {12, {socket_entry(7, 0)}}, {13, {socket_entry(7, 2)}}};
+  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}, {2, false}}}, {11, {{2, true}}}, {12, {{3, true}}}, {13, {{3, false}}}};
+  const auto lendings = find_lenders(inventories, answers);
+  ASSERT_EQ(lendings.size(), 1u);
+  ASSERT_EQ(lendings.at(12).size(), 1u);
+  EXPECT_EQ(lendings.at(12)[0].entry, 0u);
+  EXPECT_EQ(lendings.at(12)[0].borrower, 11);
+  EXPECT_EQ(lendings.at(12)[0].borrowed, 0u);
+  EXPECT_TRUE(answers.at(11)[0].lent);
+  EXPECT_FALSE(answers.at(10)[1].lent) << "who does not record needs no loan";
+  EXPECT_FALSE(answers.at(13)[0].lent);
+}
+
+TEST(Lenders, NobodyLendsWhatTheBorrowerHasOrNobodyHas) {
+  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(2, 7), socket_entry(7, 0), socket_entry(3, 99)}}, {11, {socket_entry(7, 0)}}};
+  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}, {2, true}, {3, true}}}, {11, {{2, false}}}};
+  EXPECT_TRUE(find_lenders(inventories, answers).empty() || find_lenders(inventories, answers).at(11).empty());
+  for (const proto::ElectedEntry& entry : answers.at(10)) EXPECT_FALSE(entry.lent);
+}
+
 }  // namespace

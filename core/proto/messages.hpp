@@ -6,6 +6,7 @@
 //
 //   checkpoint   coordinator: stop signal to every member -> member: Hello -> coordinator: Begin (or Decline)
 //                member: Quiesced -> coordinator: Elect when every process is stopped -> member: Inventory -> coordinator: Elected
+//                member: Lent, for those that Elected tells to -> coordinator: the same to the member that borrows
 //                member: Written -> coordinator: Resume when all have written -> member closes, and runs
 //   restart      restored library: Hello{restored} -> Restored -> coordinator: Resume when all are back -> member closes
 //   any time     member: Notice (the batch system asked this process to end) -> coordinator: NoticeAnswer
@@ -38,6 +39,7 @@ enum class MessageType : std::uint16_t {
   restored = 13,
   notice = 14,
   notice_answer = 15,
+  lent = 16,
   request = 32,
   progress = 33,
   reply = 34,
@@ -129,6 +131,7 @@ struct SharedEntry {
   std::uint64_t inode = 0;
   std::uint64_t discriminator = 0;  // anything equal for equal descriptions (status flags); narrows the comparisons
   std::int32_t fd = -1;             // a descriptor of the description in the member
+  std::uint64_t other_end = 0;      // inode of the other end of a TCP connection, if that is needed to get at what is under way; else 0
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("kind", self.kind);
@@ -136,6 +139,7 @@ struct SharedEntry {
     archive("inode", self.inode);
     archive("discriminator", self.discriminator);
     archive("fd", self.fd);
+    archive("other_end", self.other_end);
   }
 };
 
@@ -152,10 +156,25 @@ struct Inventory {
 struct ElectedEntry {
   std::uint64_t id = 0;       // the same number for the same resource in every process of the node, from 1
   bool recorder = false;      // this member puts the content into its image
+  bool lent = false;          // another member lends the other end: a Lent comes
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
     archive("recorder", self.recorder);
+    archive("lent", self.lent);
+  }
+};
+
+// A description that the member is to lend for a moment.
+struct Lending {
+  std::uint32_t entry = 0;     // of its own Inventory
+  std::int32_t borrower = 0;   // pid of the member that borrows
+  std::uint32_t borrowed = 0;  // entry of that one's Inventory which it is the other end of
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("entry", self.entry);
+    archive("borrower", self.borrower);
+    archive("borrowed", self.borrowed);
   }
 };
 
@@ -163,9 +182,22 @@ struct ElectedEntry {
 struct Elected {
   static constexpr auto kType = MessageType::elected;
   Sequence<ElectedEntry> entries;
+  Sequence<Lending> lendings;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("entries", self.entries);
+    archive("lendings", self.lendings);
+  }
+};
+
+// member -> coordinator -> member: with it go two descriptors (SCM_RIGHTS), the description that is lent and the writing end of a pipe. While that end is
+// open anywhere the lender does not run on, whatever becomes of the checkpoint, the coordinator or the borrower.
+struct Lent {
+  static constexpr auto kType = MessageType::lent;
+  Lending lending;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("lending", self.lending);
   }
 };
 

@@ -3,6 +3,7 @@
 #include "hijack/engine/checkpoint.hpp"
 
 #include "hijack/engine/entry.hpp"
+#include "hijack/engine/lending.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/quiesce.hpp"
 #include "hijack/engine/record.hpp"
@@ -62,6 +63,8 @@ class Checkpoint {
     STASIS_TRY(link_.send(inventory));
     STASIS_TRY_VALUE(const proto::Elected elected, link_.expect<proto::Elected>());
     if (!fault(Fault::member_crash).ok()) sys::call(SYS_kill, sys::call(SYS_getpid), SIGKILL);
+    Lending lending(link_, arena_);
+    STASIS_TRY(lending.exchange(elected, recorder.descriptors()));
     STASIS_TRY_VALUE(const proto::Written written, recorder.write(elected));
     STASIS_TRY(link_.send(written));
     return link_.expect<proto::Resume>().ok() ? Status() : error(ErrorCode::abandoned, "after writing");

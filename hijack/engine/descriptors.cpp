@@ -5,6 +5,7 @@
 #include <linux/kcmp.h>
 
 #include "hijack/engine/other_name.hpp"
+#include "hijack/kinds/queue_refill.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/text.hpp"
 
@@ -58,7 +59,10 @@ class Lister {
     }));
     // A socket in flight may have descriptors in flight in its own queue: the list grows while it is gone through.
     for (std::uint32_t i = 0; i != all_.descriptions.size(); ++i)
-      if (all_.descriptions[i].record.kind == image::DescriptionKind::socket) STASIS_TRY(find_in_flight(i));
+      if (all_.descriptions[i].record.kind == image::DescriptionKind::socket) {
+        STASIS_TRY(find_in_flight(i));
+        STASIS_TRY_VALUE(all_.descriptions[i].other_end, end_to_refill_from(all_.descriptions[i].fd, arena_));
+      }
     OtherName names(arena_, all_.descriptions);
     for (Description& description : all_.descriptions) find_other_name(description, names);
     return all_;

@@ -36,19 +36,46 @@ Status Link::send_frame(proto::MessageType type, char* frame, std::size_t payloa
   std::memcpy(frame, &header, sizeof header);
   std::size_t left = sizeof header + payload;
   while (left != 0) {
-    const long put = sys::call(SYS_sendto, fd_.get(), frame, left, MSG_NOSIGNAL, nullptr, 0);
+    iovec part{frame, left};
+    msghdr message{};
+    message.msg_iov = &part, message.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
+    if (with_ != nullptr) {
+      message.msg_control = control, message.msg_controllen = sizeof control;
+      cmsghdr* item = CMSG_FIRSTHDR(&message);
+      item->cmsg_level = SOL_SOCKET, item->cmsg_type = SCM_RIGHTS, item->cmsg_len = CMSG_LEN(2 * sizeof(int));
+      std::memcpy(CMSG_DATA(item), with_, 2 * sizeof(int));
+    }
+    const long put = sys::call(SYS_sendmsg, fd_.get(), &message, MSG_NOSIGNAL);
     if (put == -EINTR) continue;
     if (put < 0) return system_error("send to the coordinator", put);
+    with_ = nullptr;
     frame += put;
     left -= static_cast<std::size_t>(put);
   }
   return {};
 }
 
-Result<Frame> Link::receive() noexcept {
+Result<Frame> Link::receive(OwnedFd* first, OwnedFd* second) noexcept {
   proto::FrameHeader header;
-  long got = read_all(fd_.get(), reinterpret_cast<char*>(&header), sizeof header);
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
+  iovec part{&header, sizeof header};
+  msghdr message{};
+  message.msg_iov = &part, message.msg_iovlen = 1;
+  if (first != nullptr) message.msg_control = control, message.msg_controllen = sizeof control;
+  long got;
+  do got = sys::call(SYS_recvmsg, fd_.get(), &message, MSG_WAITALL | MSG_CMSG_CLOEXEC);
+  while (got == -EINTR);
+  if (got > 0 && got != sizeof header) {
+    const long rest = read_all(fd_.get(), reinterpret_cast<char*>(&header) + got, sizeof header - static_cast<std::size_t>(got));
+    got = rest < 0 ? rest : got + rest;
+  }
   if (got < 0) return system_error("receive from the coordinator", got);
+  if (const cmsghdr* item = CMSG_FIRSTHDR(&message); item != nullptr && item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
+    int fds[2];
+    std::memcpy(fds, CMSG_DATA(const_cast<cmsghdr*>(item)), sizeof fds);
+    *first = OwnedFd(fds[0]), *second = OwnedFd(fds[1]);
+  }
   if (got != sizeof header) return error(ErrorCode::no_coordinator, "the connection ended");
   if (!proto::is_valid(header) || header.version != proto::kProtocolVersion) return error(ErrorCode::protocol, "a frame from the coordinator");
   char* place = static_cast<char*>(arena_.take(header.length));

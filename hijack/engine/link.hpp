@@ -37,7 +37,17 @@ class Link {
     writer.record(message);
     return send_frame(Message::kType, place, size);
   }
-  Result<Frame> receive() noexcept;
+  // With two descriptors, which stay the caller's.
+  template <class Message>
+  Status send_with(const Message& message, int first, int second) noexcept {
+    const int fds[2] = {first, second};
+    with_ = fds;
+    const Status status = send(message);
+    with_ = nullptr;
+    return status;
+  }
+  // Descriptors that come with the frame are put into `first` and `second` if they are given.
+  Result<Frame> receive(OwnedFd* first = nullptr, OwnedFd* second = nullptr) noexcept;
   // The next frame, which must be a Message; an Abandon or anything else is an error of code abandoned.
   template <class Message>
   Result<Message> expect() noexcept {
@@ -54,6 +64,7 @@ class Link {
   Status send_frame(proto::MessageType type, char* frame, std::size_t payload) noexcept;
   Arena& arena_;
   OwnedFd fd_;
+  const int* with_ = nullptr;  // two descriptors that go with what is being sent
   std::uint64_t generation_ = 0;
 };
 

@@ -54,8 +54,9 @@ Result<proto::Inventory> Recorder::take_inventory() noexcept {
   if (entries == nullptr && count != 0) return out_of_arena();
   std::uint32_t next = 0;
   for (const Description& description : descriptors_.descriptions)
-    entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd};
-  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1};
+    entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd,
+                       description.other_end};
+  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0};
   return proto::Inventory{Sequence<proto::SharedEntry>(entries, count)};
 }
 

@@ -22,6 +22,8 @@ class Recorder {
       : arena_(arena), begin_(begin), scratch_(scratch), link_(link), image_(arena), borrowed_(arena) {}
 
   Result<proto::Inventory> take_inventory() noexcept;
+  // What it has taken inventory of.
+  Descriptors& descriptors() noexcept { return descriptors_; }
   // Writes the image that Begin names.
   Result<proto::Written> write(const proto::Elected& elected) noexcept;
 

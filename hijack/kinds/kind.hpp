@@ -26,6 +26,8 @@ struct InFlight {
 struct Description {
   int fd = -1;
   List<InFlight> in_flight;       // sockets: in the order of the queue
+  std::uint64_t other_end = 0;    // TCP: inode of the other end's socket, if more is under way than the receive queue has taken
+  std::string_view refilled;      // TCP: all that was under way, queue included, after it was taken out and sent again (queue_refill.hpp)
   struct stat status = {};
   image::DescriptionRecord record;  // filled by the engine but for kind, content and what only the kind knows
 };

@@ -4,8 +4,9 @@
 // of the connection (TCP): at a restart both ends of a connection find each other by that, whatever process they belong to. An end that nobody in the
 // computation has is outside, and its connection comes back as one that the other side has closed.
 //
-// What a sender could not deliver because the receiver's buffer was full is nowhere to be read. So the receiver's buffer is widened (SO_RCVLOWAT does
-// that, tcp(7)) until all has come over.
+// What a TCP sender could not deliver because the receiver's buffer was full is nowhere to be read. It is taken out and sent again before anything is
+// recorded (queue_refill.hpp). A sender that cannot send again, for it has closed, is helped to deliver: the receiver's buffer is widened, which SO_RCVLOWAT does
+// (tcp_set_rcvlowat of net/ipv4/tcp.c).
 //
 // The one change that is made to a socket: TCP sockets get SO_REUSEADDR, for what they leave behind when the program is killed (TIME_WAIT, tcp(7)) would otherwise
 // keep their addresses from the restarted ones for a minute.
@@ -176,9 +177,10 @@ class Recording {
     if (state_.unaccepted && other.unread != 0) return unread_by_listener();
     // When the end of the stream is here, so is all before it.
     const bool open = info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_FIN_WAIT1 || info.tcpi_state == TCP_FIN_WAIT2;
-    if (open && other.found && other.sent > facts.received) STASIS_TRY(drain(facts, other.sent));
+    if (open && description_.refilled.empty() && other.found && other.sent > facts.received) STASIS_TRY(drain(facts, other.sent));
     const int yes = 1;
     sys::call(SYS_setsockopt, fd_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (!description_.refilled.empty()) return record_refilled();
     STASIS_TRY_VALUE(const TcpFacts now, ask_tcp(state_.name, state_.peer_name));
     return record_queue(now.unread);
   }
@@ -201,6 +203,19 @@ class Recording {
     STASIS_TRY_VALUE(const TcpFacts now, ask_tcp(state_.name, state_.peer_name));
     if (now.received >= sent || (now.shutdown & 1) != 0) return {};
     return error(ErrorCode::unsupported, FixedString<160>("a TCP connection whose other side holds ").append_number(sent - now.received).append(" bytes that do not fit into this side's buffer"));
+  }
+
+  Status record_refilled() noexcept {
+    image::SocketMessage all;
+    all.size = description_.refilled.size();
+    if (!messages_.add(all)) return out_of_arena();
+    description_.record.content.first = sink_.runs.size();
+    description_.record.content.present = true;
+    constexpr std::size_t kPiece = 64u << 10;
+    for (std::string_view rest = description_.refilled; !rest.empty(); rest.remove_prefix(rest.size() < kPiece ? rest.size() : kPiece))
+      STASIS_TRY(sink_.image.add_copy(sink_.runs, all.size - rest.size(), rest.data(), rest.size() < kPiece ? rest.size() : kPiece));
+    description_.record.content.count = sink_.runs.size() - description_.record.content.first;
+    return {};
   }
 
   Status record_queue(std::uint64_t received = 0) noexcept {

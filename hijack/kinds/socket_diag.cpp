@@ -100,6 +100,17 @@ Result<UnixFacts> ask_unix(std::uint64_t inode, Arena& arena) noexcept {
   return facts;
 }
 
+Result<ConnectionNames> names_of_connection(int fd, Arena& arena) noexcept {
+  ConnectionNames names;
+  char address[128];
+  socklen_t size = sizeof address;
+  if (const long result = sys::call(SYS_getsockname, fd, address, &size); result < 0) return system_error("getsockname", result);
+  names.own = arena.copy({address, size});
+  size = sizeof address;
+  if (sys::call(SYS_getpeername, fd, address, &size) == 0 && size > sizeof(sa_family_t)) names.peer = arena.copy({address, size});
+  return names;
+}
+
 Result<TcpFacts> ask_tcp(std::string_view name, std::string_view peer_name) noexcept {
   alignas(8) char answer[kAnswer];
   inet_diag_req_v2 request{};

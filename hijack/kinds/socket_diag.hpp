@@ -34,6 +34,11 @@ struct TcpFacts {
   std::uint8_t shutdown = 0;
 };
 
+struct ConnectionNames {
+  std::string_view own, peer;  // in the arena; empty if there is none
+};
+Result<ConnectionNames> names_of_connection(int fd, Arena& arena) noexcept;
+
 // By the addresses of a TCP connection, as getsockname(2) and getpeername(2) give them at the end that is asked for. Errors: system.
 Result<TcpFacts> ask_tcp(std::string_view name, std::string_view peer_name) noexcept;
 
