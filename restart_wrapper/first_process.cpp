@@ -25,6 +25,7 @@
 #include "core/environment.hpp"
 #include "core/store/manifest.hpp"
 #include "restart_wrapper/birth.hpp"
+#include "restart_wrapper/clocks.hpp"
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/member.hpp"
 #include "restart_wrapper/shared_memory.hpp"
@@ -47,6 +48,7 @@ class Attempt {
 
   Status make() {
     STASIS_TRY(furnish_namespace(how_.identity));
+    STASIS_TRY(continue_clocks(*site_.computation));
     ::prctl(PR_SET_NAME, "stasis-init", 0, 0, 0);
     if (site_.tree.first_leads_session) ::setsid();
     if (site_.tree.first_leads_group) ::setpgid(0, 0);

@@ -200,7 +200,11 @@ void Builder::advise(const image::MappingRecord& mapping) {
   give(image::kDontFork, MADV_DONTFORK);
   give(image::kDontDump, MADV_DONTDUMP);
   if (mapping.kind == image::MappingKind::anonymous) give(image::kWipeOnFork, MADV_WIPEONFORK);
-  if (mapping.flags & image::kLocked) add_later(OpKind::lock, mapping.start, length);
+  give(image::kSequential, MADV_SEQUENTIAL);
+  give(image::kRandom, MADV_RANDOM);
+  give(image::kMergeable, MADV_MERGEABLE);
+  if (mapping.flags & image::kLocked) add_later(OpKind::lock, mapping.start, length).flags = mapping.flags & image::kLockedOnFault ? MLOCK_ONFAULT : 0;
+  if (mapping.flags & image::kSealed) add_later(OpKind::seal, mapping.start, length);
 }
 
 Status Builder::place_shared_memory(const image::MappingRecord& mapping) {

@@ -67,6 +67,7 @@ struct ProcessRecord {
   std::uint64_t cpu_features = 0;   // XCR0: state components that saved frames may hold
   std::uint64_t checkpoint_realtime_ns = 0;
   std::uint64_t checkpoint_monotonic_ns = 0;
+  std::uint64_t checkpoint_boottime_ns = 0;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("pid", self.pid);
@@ -119,6 +120,7 @@ struct ProcessRecord {
     archive("cpu_features", self.cpu_features);
     archive("checkpoint_realtime_ns", self.checkpoint_realtime_ns);
     archive("checkpoint_monotonic_ns", self.checkpoint_monotonic_ns);
+    archive("checkpoint_boottime_ns", self.checkpoint_boottime_ns);
   }
 };
 
@@ -150,6 +152,11 @@ enum MappingFlag : std::uint32_t {
   kWipeOnFork = 32,         // wf
   kLocked = 64,             // lo
   kNoReserve = 128,         // nr
+  kSequential = 256,        // sr
+  kRandom = 512,            // rr
+  kMergeable = 1024,        // mg
+  kLockedOnFault = 2048,    // lf
+  kSealed = 4096,           // sl
 };
 
 struct MappingRecord {

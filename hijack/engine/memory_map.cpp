@@ -54,7 +54,9 @@ void parse_flags(std::string_view words, Mapping& mapping, bool& device_memory) 
     std::uint32_t flag;
   };
   constexpr Name kNames[] = {{"gd", image::kGrowsDown}, {"hg", image::kHugePageAdvised}, {"nh", image::kHugePageRefused}, {"dc", image::kDontFork},
-                             {"dd", image::kDontDump},  {"wf", image::kWipeOnFork},      {"lo", image::kLocked},          {"nr", image::kNoReserve}};
+                             {"dd", image::kDontDump},  {"wf", image::kWipeOnFork},      {"lo", image::kLocked},          {"nr", image::kNoReserve},
+                             {"sr", image::kSequential},{"rr", image::kRandom},          {"mg", image::kMergeable},  {"lf", image::kLockedOnFault},
+                             {"sl", image::kSealed}};
   Text text(words);
   for (std::string_view word = text.word(); !word.empty(); word = text.word()) {
     for (const Name& one : kNames)

@@ -33,7 +33,6 @@ Status for_each_stretch(const AddressRange& range, Keep&& keep, Visit&& visit) n
 }  // namespace
 
 Status MemoryWriter::open(Arena& arena) noexcept {
-  STASIS_TRY(scan_.open(arena));
   buffer_ = static_cast<char*>(arena.take(kBuffer));
   if (buffer_ == nullptr) return out_of_arena();
   memory_ = open_file("/proc/thread-self/mem", O_RDONLY);

@@ -74,6 +74,19 @@ Result<AddressRange> PageScan::next(std::uint64_t from, std::uint64_t end, bool 
   return next_of_pagemap(from, end, own_only);
 }
 
+Result<AddressRange> PageScan::next_guards(std::uint64_t from, std::uint64_t end) noexcept {
+  ScanArguments arguments{};
+  arguments.size = sizeof arguments;
+  arguments.start = from, arguments.end = end;
+  Region found{};
+  arguments.vec = reinterpret_cast<std::uint64_t>(&found), arguments.vec_len = 1;
+  arguments.category_mask = kGuard, arguments.return_mask = kGuard;
+  const long count = sys::call(SYS_ioctl, file_.get(), kPagemapScan, &arguments);
+  if (count == -ENOTTY || count == -EINVAL || count == 0) return AddressRange{end, end};  // a kernel without guards, or one that does not tell of them
+  if (count < 0) return system_error("PAGEMAP_SCAN", count);
+  return AddressRange{found.start, found.end};
+}
+
 Result<AddressRange> PageScan::next_of_pagemap(std::uint64_t from, std::uint64_t end, bool own_only) noexcept {
   AddressRange found{end, end};
   bool inside = false;

@@ -16,6 +16,8 @@ class PageScan {
   // The next stretch of pages within [from, end) that hold data of the process's own: present or swapped out, not the kernel's page of
   // zeros, not a guard. With `own_only`, pages of the mapped file that were never written do not count. Empty (start == end) if there is none.
   Result<AddressRange> next(std::uint64_t from, std::uint64_t end, bool own_only) noexcept;
+  // The next stretch of guard pages (MADV_GUARD_INSTALL) likewise.
+  Result<AddressRange> next_guards(std::uint64_t from, std::uint64_t end) noexcept;
 
  private:
   Result<AddressRange> next_of_pagemap(std::uint64_t from, std::uint64_t end, bool own_only) noexcept;

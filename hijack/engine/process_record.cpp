@@ -104,7 +104,10 @@ void fill_addresses(image::ProcessRecord& record, const Stat& stat, const Memory
   record.personality = static_cast<std::uint64_t>(sys::call(SYS_personality, 0xffffffffu));
   record.nice = 20 - static_cast<std::int32_t>(sys::call(SYS_getpriority, PRIO_PROCESS, record.pid));
   record.dumpable = control(PR_GET_DUMPABLE);
-  record.no_new_privileges = control(PR_GET_NO_NEW_PRIVS);
+  // A thread may have given them up alone; those that had not must not lose them with the process.
+  record.no_new_privileges = 1;
+  for (std::uint32_t i = 0; i != saved.kept->thread_count; ++i)
+    if (saved.kept->threads[i].phase.load() == ThreadPhase::parked && !saved.kept->threads[i].attributes.no_new_privileges) record.no_new_privileges = 0;
   record.parent_death_signal = control_value(PR_GET_PDEATHSIG);
   record.child_subreaper = control_value(PR_GET_CHILD_SUBREAPER);
   record.oom_score_adjustment = static_cast<std::int32_t>(Text(read_small("/proc/thread-self/oom_score_adj", buffer, sizeof buffer)).number());
@@ -196,6 +199,7 @@ Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map
   record.cpu_features = enabled_features();
   record.checkpoint_realtime_ns = clock_ns(CLOCK_REALTIME);
   record.checkpoint_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+  record.checkpoint_boottime_ns = clock_ns(CLOCK_BOOTTIME);
   return record;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/rseq.h>
 
+#include "hijack/engine/area_state.hpp"
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/engine/saved_state.hpp"
@@ -79,6 +80,8 @@ Result<proto::Written> Recorder::write(const proto::Elected& elected) noexcept {
   STASIS_TRY(accept(elected));
   // All that a restored process reads from its own memory must be there before its memory is written.
   STASIS_TRY(save_process_state(arena_));
+  STASIS_TRY(scan_.open(arena_));
+  STASIS_TRY(save_areas(map_, scan_));
   threads_ = List<image::ThreadRecord>(arena_);
   STASIS_TRY(describe_threads(arena_, threads_));
   STASIS_TRY(image_.create(begin_.image_path, begin_.generation));

@@ -141,7 +141,7 @@ Status save_process_state(Arena& arena) noexcept {
   sys::call(SYS_arch_prctl, kGetXcompPermitted, &saved.xcomp_permitted);
   const long registrations = sys::call(SYS_membarrier, kMembarrierRegistrations, 0, 0);
   saved.membarrier = registrations > 0 ? static_cast<std::int32_t>(registrations) : 0;
-  saved.thp_disabled = static_cast<std::int32_t>(sys::call(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0));
+  read_process_attributes(saved.attributes);
   return {};
 }
 

@@ -17,7 +17,10 @@
 
 #include "core/base/result.hpp"
 #include "core/image/handoff.hpp"
+#include "hijack/engine/area_state.hpp"
+#include "hijack/engine/process_attributes.hpp"
 #include "hijack/engine/restart_call.hpp"
+#include "hijack/engine/thread_attributes.hpp"
 #include "hijack/rt/arena.hpp"
 
 namespace stasis::hijack {
@@ -57,6 +60,7 @@ struct ThreadState {
   std::uint64_t affinity[16];    // 1024 processors
   std::uint32_t affinity_bytes;
   char name[16];
+  ThreadAttributes attributes;
 };
 
 struct PendingSignal {
@@ -89,6 +93,7 @@ struct Kept {
   std::int64_t processor_offsets[SleepClock::kProcessors];
   PendingSignal pending[kMaximumPending];
   SavedTimer timers[kMaximumTimers];
+  AreaState areas;
   ThreadState threads[kMaximumThreads];
 };
 
@@ -100,7 +105,7 @@ struct SavedState {
   std::uint32_t capabilities[6];     // effective, permitted, inheritable of both halves, as capget(2) gives them
   std::uint64_t xcomp_permitted;     // ARCH_GET_XCOMP_PERM
   std::int32_t membarrier;           // MEMBARRIER_CMD_GET_REGISTRATIONS
-  std::int32_t thp_disabled;
+  ProcessAttributes attributes;
   rlimit processes;                  // RLIMIT_NPROC
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer

@@ -109,6 +109,7 @@ void become_thread(ThreadState& state) noexcept {
   for (std::uint32_t i = 0; i != 16; ++i) bound |= state.affinity[i] != initial_affinity[i];
   if (bound) sys::call(SYS_sched_setaffinity, 0, state.affinity_bytes, state.affinity);  // on another node there may be none of these
   if (state.scheduling.size != 0) sys::call(SYS_sched_setattr, 0, &state.scheduling, 0);  // lower priorities are always allowed
+  take_attributes(state.attributes);
   drop_capabilities();
 }
 
@@ -168,7 +169,6 @@ void restore_actions() noexcept {
 }
 
 void restore_memory_flags() noexcept {
-  if (saved.thp_disabled > 0) sys::call(SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0);
   for (int bit = 0; bit != 31; ++bit)  // each registration is a command of its own (membarrier(2))
     if ((saved.membarrier & 1 << bit) != 0) sys::call(SYS_membarrier, 1 << bit, 0, 0);
   for (long feature = 17; feature != 20; ++feature)  // state components that must be asked for, as AMX's 18
@@ -272,10 +272,12 @@ void rejoin(void* argument) noexcept {
   if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
   restore_actions();
   restore_memory_flags();
+  if (const Status status = restore_areas(); !status.ok()) give_up(status.error());
 
   ThreadState* main = find_thread(sys::call(SYS_getpid));
   successor = main == nullptr ? find_thread(0) : nullptr;
   create_threads(main);
+  take_process_attributes(saved.attributes);
   limit_processes();
   create_timers();
   queue_pending(0);

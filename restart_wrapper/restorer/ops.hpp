@@ -22,7 +22,8 @@ enum class OpKind : std::uint32_t {
   copy,         // copies `length` bytes from `data` to `address`
   protect,      // mprotect(address, length, protection)
   advise,       // madvise(address, length, advice in `flags`)
-  lock,         // mlock(address, length)
+  lock,         // mlock2(address, length, flags)
+  seal,         // mseal(address, length)
   memory_map,   // prctl(PR_SET_MM, PR_SET_MM_MAP, struct prctl_mm_map at `data`)
   control,      // prctl(flags, offset)
   limit,        // prlimit of this process: resource in `flags`, struct rlimit64 at `data`

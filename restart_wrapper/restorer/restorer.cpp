@@ -53,6 +53,7 @@ constexpr std::string_view name_of(OpKind kind) {
     case OpKind::protect: return "protect";
     case OpKind::advise: return "advise";
     case OpKind::lock: return "lock memory";
+    case OpKind::seal: return "seal memory";
     case OpKind::memory_map: return "set the memory map";
     case OpKind::control: return "prctl";
     case OpKind::limit: return "set a limit";
@@ -196,7 +197,8 @@ Failure carry_out(const PlanHeader& plan, const Op& op) {
     case OpKind::copy: memcpy(reinterpret_cast<void*>(op.address), plan.data + op.data, op.length); break;
     case OpKind::protect: result = kernel::call(kernel::kMprotect, address, length, op.protection); break;
     case OpKind::advise: result = kernel::call(kernel::kMadvise, address, length, op.flags); break;
-    case OpKind::lock: result = kernel::call(kernel::kMlock, address, length); break;
+    case OpKind::lock: result = kernel::call(kernel::kMlock2, address, length, op.flags); break;
+    case OpKind::seal: result = kernel::call(kernel::kMseal, address, length, 0); break;
     case OpKind::memory_map: result = kernel::call(kernel::kPrctl, PR_SET_MM, PR_SET_MM_MAP, data, length, 0); break;
     case OpKind::control: result = kernel::call(kernel::kPrctl, op.flags, static_cast<long>(op.offset), 0, 0, 0); break;
     case OpKind::limit: result = kernel::call(kernel::kPrlimit, 0, op.flags, data, 0); break;

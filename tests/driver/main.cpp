@@ -6,12 +6,14 @@
 //   restart    checkpoint, kill, restart
 //   twice      checkpoint, kill, restart, and the same again; what can be seen is the same before the first and after the second checkpoint
 //   moved      as restart, from another working directory, with the store moved and the old process ids taken
+//   younger    as restart, on a machine that was started a moment ago: its clocks have counted less than the program has seen
 //   abandoned  a failure is injected (STASIS_FAULT from the driver's environment, default image_write:28, ENOSPC): the checkpoint must fail by
 //              name and the program must not notice
 //
 // The program says READY when it has set up, waits for the trigger, verifies and says PASS (stasis_test.h). It must end with status 0,
 // and in every mode all processes, coordinators included, must be gone at the end by themselves.
 // World: programs.
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +30,12 @@
 
 namespace stasis::tests {
 namespace {
+
+long uptime_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
 
 class Scenario {
  public:
@@ -79,6 +87,16 @@ class Scenario {
     if (chdir("/") != 0) throw Failure("chdir /");
     squatter_.take(old);
     restart();
+    finish();
+  }
+  // As an ordinary user can have it: in a time namespace of an own user namespace.
+  void younger() {
+    launch();
+    checkpoint(1);
+    kill_all();
+    const std::string back = std::to_string(-uptime_seconds());
+    program_ = std::make_unique<Process>(Command{"unshare", "--user", "--map-current-user", "--time", "--monotonic", back, "--boottime", back, "--fork",
+                                                 place_.stasis(), "restart", place_.store()});
     finish();
   }
   void abandoned() {
@@ -136,7 +154,8 @@ class Scenario {
 int run_scenario(const std::string& mode, const std::string& program) {
   static const std::map<std::string, void (Scenario::*)()> kModes = {
       {"native", &Scenario::native},       {"watched", &Scenario::watched}, {"continue", &Scenario::continued}, {"restart", &Scenario::restarted},
-      {"twice", &Scenario::twice},         {"moved", &Scenario::moved},     {"abandoned", &Scenario::abandoned}};
+      {"twice", &Scenario::twice},         {"moved", &Scenario::moved},     {"younger", &Scenario::younger},
+      {"abandoned", &Scenario::abandoned}};
   const auto found = kModes.find(mode);
   if (found == kModes.end()) {
     std::cerr << "driver: no mode " << mode << "\n";
