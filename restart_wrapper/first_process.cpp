@@ -74,10 +74,13 @@ class Attempt {
   Status start_coordinator();
   Status wait_for_coordinator(std::string_view wanted, int deadline_ms);
   Status recreate_descriptions();
+  Status complete_descriptions();
+  std::vector<const Description*> all_of(const Kind& kind) const;
   void raise_last_id() const;
   Status make_tree();
   void give_terminal() const;
   Status gather(Step step);
+  void release(Step step) const;
   Status collect_successes();
   Result<image::RestoreFailure> next_report(int timeout_ms);
   Status check_alive();
@@ -85,6 +88,7 @@ class Attempt {
 
   Site& site_;
   const FirstProcess& how_;
+  Workshop workshop_;
   int status_reader_ = -1;
   int coordinator_ = -1;           // what the coordinator says of itself
   std::string said_;               // by it, and not taken yet
@@ -195,23 +199,32 @@ Status Attempt::wait_for_coordinator(std::string_view wanted, int deadline_ms) {
 }
 
 Status Attempt::recreate_descriptions() {
-  Workshop workshop;
-  workshop.computation = site_.computation;
-  workshop.numbers = &site_.numbers;
+  workshop_.computation = site_.computation;
+  workshop_.numbers = &site_.numbers;
   for (std::size_t i = 0; i != 3; ++i) {
-    STASIS_TRY_VALUE(workshop.stdio[i], site_.numbers.copy(how_.stdio[i]));
+    STASIS_TRY_VALUE(workshop_.stdio[i], site_.numbers.copy(how_.stdio[i]));
   }
-  workshop.cut_directory = store::generation_directory(how_.store, site_.computation->generation) + "/cut/" + how_.part;
-  for (const Kind& kind : kinds()) {
-    std::vector<const Description*> all;
-    for (const auto& [id, description] : site_.computation->descriptions)
-      if (description.record.kind == kind.kind) all.push_back(&description);
-    if (!all.empty()) STASIS_TRY(kind.recreate(workshop, all));
-  }
-  site_.fds = std::move(workshop.fds);
-  site_.terminals = std::move(workshop.terminals);
-  site_.held = std::move(workshop.held);
+  workshop_.cut_directory = store::generation_directory(how_.store, site_.computation->generation) + "/cut/" + how_.part;
+  for (const Kind& kind : kinds())
+    if (const auto all = all_of(kind); !all.empty()) STASIS_TRY(kind.recreate(workshop_, all));
+  site_.fds = workshop_.fds;
+  site_.late = workshop_.late;
+  site_.terminals = workshop_.terminals;
+  site_.held = workshop_.held;
   return {};
+}
+
+Status Attempt::complete_descriptions() {
+  for (const Kind& kind : kinds())
+    if (const auto all = all_of(kind); !all.empty() && kind.complete != nullptr) STASIS_TRY(kind.complete(workshop_, all));
+  return {};
+}
+
+std::vector<const Description*> Attempt::all_of(const Kind& kind) const {
+  std::vector<const Description*> all;
+  for (const auto& [id, description] : site_.computation->descriptions)
+    if (description.record.kind == kind.kind) all.push_back(&description);
+  return all;
 }
 
 // New processes of the program, and threads of the coordinator, get ids after the old ones, as they would have.
@@ -232,13 +245,20 @@ Status Attempt::make_tree() {
     if (pidfd < 0) return system_error("watch process " + std::to_string(node.pid), -errno);
     STASIS_TRY_VALUE(members_[node.pid], site_.numbers.move(pidfd));
   }
-  for (const Step step : {Step::led, Step::joined}) STASIS_TRY(gather(step));
+  release(Step::created);
+  for (const Step step : {Step::led, Step::joined}) {
+    STASIS_TRY(gather(step));
+    release(step);
+  }
   for (const int index : site_.tree.top) {
     const TreeNode& node = site_.tree.nodes[static_cast<std::size_t>(index)];
     if (node.role == Role::leader || node.role == Role::midwife) ::waitpid(node.pid, nullptr, 0);
   }
   if (how_.share_session) give_terminal();
-  return gather(Step::settled);
+  STASIS_TRY(gather(Step::settled));
+  STASIS_TRY(complete_descriptions());
+  release(Step::settled);
+  return {};
 }
 
 // The terminal's foreground goes to the group that had it, if that is one of the program; otherwise it is ours and stays.
@@ -253,21 +273,25 @@ void Attempt::give_terminal() const {
     if (exists && ::tcsetpgrp(fd, group) == 0) return;
 }
 
-// Waits until all have reported `step`, then lets them go on.
+// Waits until all have reported `step`.
 Status Attempt::gather(Step step) {
   for (std::size_t missing = expected_reports(site_.tree, step); missing != 0;) {
     STASIS_TRY_VALUE(const image::RestoreFailure report, next_report(kDeadlineMs));
     if (report.code != 0) return from_report(report);
     if (report.sys_errno == static_cast<std::int32_t>(step)) --missing;
   }
-  site_.gate->released.store(static_cast<std::uint32_t>(step));
-  ::syscall(SYS_futex, &site_.gate->released, FUTEX_WAKE, ~0u >> 1, nullptr, nullptr, 0);
   return {};
 }
 
+void Attempt::release(Step step) const {
+  site_.gate->released.store(static_cast<std::uint32_t>(step));
+  ::syscall(SYS_futex, &site_.gate->released, FUTEX_WAKE, ~0u >> 1, nullptr, nullptr, 0);
+}
+
 Status Attempt::collect_successes() {
-  // Our own copies of the program's descriptors go, so that ends of files and broken pipes are seen.
-  for (const auto& [id, fd] : site_.fds) ::close(fd);
+  // Our own copies of the program's descriptors go, so that ends of files and broken pipes are seen; but for those that members have still to fetch.
+  for (const auto& [id, fd] : site_.fds)
+    if (!site_.late.contains(id)) ::close(fd);
   for (const auto& [session, terminal] : site_.terminals) ::close(terminal.fd);
   for (const auto& [id, memory] : site_.shared_memory)
     if (memory.fd >= 0) ::close(memory.fd);

@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "restart_wrapper/handover.hpp"
+#include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -60,6 +61,21 @@ Status set_attributes(const image::ProcessRecord& process) {
 void set_owner(const image::DescriptionRecord& record, int fd) {
   if (record.owner != 0) ::fcntl(fd, F_SETOWN, record.owner);
   if (record.owner_signal != 0) ::fcntl(fd, F_SETSIG, record.owner_signal);
+}
+
+// Takes over what the first process has made after we were forked, under the numbers that were kept for it. The first process is not below us, but in our user
+// namespace, in which we may look at everybody (pidfd_getfd(2)).
+Status fetch_late(const Site& site, const image::Image& image) {
+  UniqueFd first;
+  for (const image::DescriptorRecord& descriptor : image.descriptors()) {
+    const auto late = site.late.find(descriptor.description);
+    if (late == site.late.end()) continue;
+    if (!first) first.reset(static_cast<int>(::syscall(SYS_pidfd_open, 1, 0)));
+    const UniqueFd fetched(static_cast<int>(::syscall(SYS_pidfd_getfd, first.get(), late->second, 0)));
+    if (!fetched) return system_error("fetch descriptor " + std::to_string(descriptor.fd), -errno);
+    if (::dup3(fetched.get(), late->second, O_CLOEXEC) < 0) return system_error("keep descriptor " + std::to_string(descriptor.fd), -errno);
+  }
+  return {};
 }
 
 // Puts every description under its numbers and closes all else but `kept`.
@@ -132,6 +148,7 @@ Error attempt(Site& site, int index) {
   if (input.executable_fd >= 0) kept.push_back(input.executable_fd);
   for (const auto& [id, source] : input.shared_memory)
     if (source.fd >= 0) kept.push_back(source.fd);
+  STASIS_TRY(fetch_late(site, image));
   STASIS_TRY(place_descriptors(site, image, kept));
   return hand_over(plan, site.parking, site.status_fd, image.process().pid, helpers_for(site));
 }

@@ -40,6 +40,7 @@ struct Site {
   Range vdso_refuge;
   Gate* gate = nullptr;
   HighNumbers numbers;
+  std::map<std::uint64_t, int> late;                   // those of them that members fetch from the first process (Workshop::late)
   std::map<std::uint64_t, int> fds;                    // description id -> descriptor
   std::map<std::uint64_t, SharedSource> shared_memory;  // by id
   std::map<int, SessionTerminal> terminals;            // by session, see Workshop

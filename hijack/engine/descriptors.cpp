@@ -26,12 +26,9 @@ Error refused(const Description& description) noexcept {
   const std::string_view path = description.record.path;
   const auto is = [&](std::string_view name) { return path.find(name) != std::string_view::npos; };
   if (S_ISSOCK(description.status.st_mode)) detail.append("a socket that is neither UNIX nor TCP, UDP or netlink for routes");
-  else if (is("[eventpoll]")) detail.append("an epoll set");
-  else if (is("[timerfd]")) detail.append("a timer descriptor");
-  else if (is("[signalfd]")) detail.append("a signal descriptor");
   else if (is("inotify")) detail.append("an inotify instance");
   else if (is("[io_uring]")) detail.append("an io_uring");
-  else if (is("[pidfd]")) detail.append("a process descriptor");
+  else if (is("[pidfd]")) detail.append("a process descriptor, in flight or of a process outside the computation");
   else if (is_of_a_process(path)) detail.append("a file of a process");
   else if (is("/dev/pts/") || is("/ptmx")) detail.append("a pseudo-terminal whose other end is outside the computation");
   else if (S_ISCHR(description.status.st_mode)) detail.append("a device");
@@ -90,6 +87,7 @@ class Lister {
       description.fd = borrowed_[next].fd;
       STASIS_TRY(look(description));
       STASIS_TRY_VALUE(const std::uint32_t index, index_of(description));
+      if (description.record.kind == image::DescriptionKind::process) return refused(description);  // cannot be made before its process
       if (!all_.descriptions[socket].in_flight.add({borrowed_[next].message, index})) return out_of_arena();
     }
     return {};
@@ -178,9 +176,9 @@ Status record_descriptions(Descriptors& all, const List<proto::ElectedEntry>& el
   }
   for (std::uint32_t i = 0; i != all.descriptions.size(); ++i) {
     Description& description = all.descriptions[i];
-    // A count is no content: every image tells it.
-    const bool counts = description.record.kind == image::DescriptionKind::event_counter;
-    if (all.kinds[i]->record == nullptr || !(elected[i].recorder || counts)) continue;
+    // A count is no content: every image tells it. And no holder of an epoll set need have all that is in it.
+    const bool by_all = description.record.kind == image::DescriptionKind::event_counter || description.record.kind == image::DescriptionKind::event_set;
+    if (all.kinds[i]->record == nullptr || !(elected[i].recorder || by_all)) continue;
     if (const Status status = all.kinds[i]->record(description, sink); !status.ok())
       return status.error().with(FixedString<64>("descriptor ").append_signed(description.fd));
   }

@@ -24,6 +24,7 @@ constexpr int kFields = 52;  // of /proc/PID/stat, proc(5), counted from 1
 
 struct Stat {
   std::uint64_t field[kFields + 1] = {};
+  bool is_zombie = false;
 };
 
 // The name, in parentheses, may hold anything; the fields after it are numbers but for the third.
@@ -31,7 +32,7 @@ Stat parse_stat(std::string_view file) noexcept {
   Stat stat;
   Text text(file);
   text.skip(file.rfind(')') + 1);
-  text.word();
+  stat.is_zombie = text.word() == "Z";
   for (int i = 4; i <= kFields; ++i) stat.field[i] = text.number();
   return stat;
 }
@@ -186,6 +187,11 @@ std::uint64_t controlling_terminal() noexcept {
 bool is_member(std::int32_t pid) noexcept {
   constexpr std::uint64_t kTickUs = 10'000;  // of /proc/PID/stat, on x86
   return pid > 0 && read_slot(pid, read_stat(pid).field[22] * kTickUs) == MemberState::running;
+}
+
+bool is_recorded(std::int32_t pid) noexcept {
+  const Stat stat = read_stat(pid);
+  return is_member(stat.is_zombie ? static_cast<std::int32_t>(stat.field[4]) : pid);
 }
 
 Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map) noexcept {

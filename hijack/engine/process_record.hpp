@@ -20,6 +20,8 @@ Status describe_zombies(Arena& arena, List<image::ZombieRecord>& zombies) noexce
 
 // Whether the process with this id belongs to the computation and takes part in its checkpoints.
 bool is_member(std::int32_t pid) noexcept;
+// The same, or it is the ended child of one, which has not waited for it: so there will be such a process at a restart.
+bool is_recorded(std::int32_t pid) noexcept;
 
 // Device number of the controlling terminal, 0 if there is none.
 std::uint64_t controlling_terminal() noexcept;

@@ -103,7 +103,7 @@ Status Recorder::write_memory() noexcept {
   if (__rseq_size != 0) restless = (saved.kept->threads[0].fs_base + static_cast<std::uint64_t>(__rseq_offset)) / image::kPage * image::kPage;
   MemoryWriter memory(image_, scan_, restless);
   STASIS_TRY(memory.open(arena_));
-  Sink sink{arena_, image_, content_runs_};
+  Sink sink{arena_, image_, content_runs_, &descriptors_.descriptions};
   STASIS_TRY(record_descriptions(descriptors_, elected_, sink));
   STASIS_TRY(write_shared_memory(memory));
   for (const Mapping& mapping : map_.mappings) {

@@ -37,6 +37,7 @@ struct Sink {
   Arena& arena;
   ImageWriter& image;
   List<image::PageRun>& runs;       // of the section content_runs
+  const List<Description>* descriptions = nullptr;  // all of this process, with their ids
   std::uint64_t copies_left = 64u << 20;  // bytes of files that are where they were and may be kept in case they go
 };
 
@@ -68,7 +69,7 @@ Status set_state(Description& description, Arena& arena, const State& state) noe
 int stdio_index(const struct stat& status) noexcept;
 
 namespace kinds_detail {
-extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter, socket, pseudo_terminal;
+extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter, socket, pseudo_terminal, timer, signal_set, event_set, process;
 }
 
 }  // namespace stasis::hijack

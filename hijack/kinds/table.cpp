@@ -8,12 +8,14 @@ namespace {
 
 constexpr const Kind* kTable[] = {
     &kinds_detail::path_only,      // O_PATH hides what is behind it
-    &kinds_detail::memory_file,    // a regular file to fstat
+    &kinds_detail::memory_file,    // a regular file to fstat, as is the next
+    &kinds_detail::process,
     &kinds_detail::launch_stdio,   // before files and pipes: what only the launcher can open or holds the other end of
     &kinds_detail::regular_file,   &kinds_detail::directory,
     &kinds_detail::pseudo_terminal,
     &kinds_detail::terminal,       // before devices
     &kinds_detail::device,         &kinds_detail::fifo,         &kinds_detail::pipe,    &kinds_detail::event_counter, &kinds_detail::socket,
+    &kinds_detail::timer,          &kinds_detail::signal_set,   &kinds_detail::event_set,
 };
 
 }  // namespace

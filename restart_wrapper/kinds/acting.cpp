@@ -24,22 +24,20 @@ struct Outcome {
   char detail[320] = {};
 };
 
-long clone_sharing_descriptors(int pid) {
+long clone_with(int pid, std::uint64_t flags) {
   clone_args arguments{};
-  arguments.flags = CLONE_FILES;
+  arguments.flags = flags;
   arguments.exit_signal = SIGCHLD;
   if (pid > 1) arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid), arguments.set_tid_size = 1;
   return ::syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
-}  // namespace
-
-Status act_as(int pid, const std::function<Status()>& act) {
+Status act_in_clone(int pid, std::uint64_t flags, const std::function<Status()>& act) {
   void* shared = ::mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return system_error("map memory", -errno);
   auto* outcome = new (shared) Outcome;
-  long child = clone_sharing_descriptors(pid);
-  if (child < 0) child = clone_sharing_descriptors(0);  // the id is taken, by a process of ours
+  long child = clone_with(pid, flags);
+  if (child < 0) child = clone_with(0, flags);  // the id is taken, by a process of ours
   if (child == 0) {
     if (const Status status = act(); !status.ok()) {
       outcome->code = status.error().code, outcome->sys_errno = status.error().sys_errno;
@@ -61,5 +59,11 @@ Status act_as(int pid, const std::function<Status()>& act) {
   failure.sys_errno = seen.sys_errno;
   return failure;
 }
+
+}  // namespace
+
+Status act_as(int pid, const std::function<Status()>& act) { return act_in_clone(pid, CLONE_FILES, act); }
+
+Status act_apart(const std::function<Status()>& act) { return act_in_clone(0, 0, act); }
 
 }  // namespace stasis::restart

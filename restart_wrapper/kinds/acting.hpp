@@ -13,4 +13,7 @@ namespace stasis::restart {
 // numbers before. Errors: what `act` returns; system.
 Status act_as(int pid, const std::function<Status()>& act);
 
+// Runs `act` in a process that has copies of our descriptors, which it may close and move as it likes. What it does to descriptions stays. Errors: as act_as.
+Status act_apart(const std::function<Status()>& act);
+
 }  // namespace stasis::restart

@@ -15,6 +15,7 @@ namespace {
 // Plain things first, so that a file that is gone is told before pipes are filled.
 const std::array kTable{kinds_detail::regular_file, kinds_detail::directory,    kinds_detail::path_only, kinds_detail::device,       kinds_detail::memory_file,
                         kinds_detail::event_counter, kinds_detail::pseudo_terminal, kinds_detail::terminal,    kinds_detail::launch_stdio, kinds_detail::fifo, kinds_detail::pipe,
+                        kinds_detail::timer, kinds_detail::signal_set, kinds_detail::process, kinds_detail::event_set,
                         kinds_detail::socket};  // last: any of the others may be in flight in its queue
 }  // namespace
 
@@ -57,6 +58,12 @@ Result<int> HighNumbers::move(int fd) {
 Status Workshop::put(std::uint64_t id, int fd) {
   STASIS_TRY_VALUE(const int high, numbers->move(fd));
   fds[id] = high;
+  return {};
+}
+
+Status Workshop::put_later(std::uint64_t id) {
+  STASIS_TRY(put(id, ::open("/dev/null", O_RDWR | O_CLOEXEC)));
+  late[id] = fds[id];
   return {};
 }
 

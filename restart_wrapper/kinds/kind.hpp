@@ -48,10 +48,13 @@ struct Workshop {
   std::string cut_directory;             // where what is cut off from files is kept
   std::map<std::uint64_t, int> fds;
   std::map<int, SessionTerminal> terminals;  // by session
+  std::map<std::uint64_t, int> late;         // description id -> number at which it is made when the processes exist; they fetch it from there
   std::vector<int> held;                     // what the first process keeps open as long as the computation lives
 
   // Makes `fd` the description `id`, at a high number. Takes `fd` over.
   Status put(std::uint64_t id, int fd);
+  // Keeps a number for the description `id`, which is made by `complete`.
+  Status put_later(std::uint64_t id);
 };
 
 struct Kind {
@@ -60,6 +63,8 @@ struct Kind {
   Status (*check)(const Computation& computation, std::span<const Description* const> all);
   // Makes all of these. Each gets an entry in workshop.fds.
   Status (*recreate)(Workshop& workshop, std::span<const Description* const> all);
+  // What must wait until all processes of the tree are there; they have not placed their descriptors yet. May be null.
+  Status (*complete)(Workshop& workshop, std::span<const Description* const> all) = nullptr;
 };
 
 // All kinds, in the order in which they are made.
@@ -91,7 +96,7 @@ Result<int> open_again(int fd, int flags);
 int open_flags(const image::DescriptionRecord& record);
 
 namespace kinds_detail {
-extern const Kind regular_file, directory, device, pipe, fifo, terminal, launch_stdio, memory_file, path_only, event_counter, socket, pseudo_terminal;
+extern const Kind regular_file, directory, device, pipe, fifo, terminal, launch_stdio, memory_file, path_only, event_counter, socket, pseudo_terminal, timer, signal_set, event_set, process;
 }
 
 }  // namespace stasis::restart
