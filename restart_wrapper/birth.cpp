@@ -50,17 +50,19 @@ bool is_temporary(Role role) { return role == Role::leader || role == Role::midw
   ::_exit(127);
 }
 
-// Stand-ins and midwives that this process forked are waited for; its zombies have ended and stay. No trace of it is left in a pending SIGCHLD.
+// Stand-ins and midwives that this process forked are waited for; its zombies have ended and stay. No trace of it is left in a pending signal.
 void settle_children(const Site& site, const TreeNode& node) {
   for (const int child : node.children) {
     const TreeNode& other = site.tree.nodes[static_cast<std::size_t>(child)];
     siginfo_t info;
-    if (is_temporary(other.role)) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED);
-    if (other.role == Role::zombie) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED | WNOWAIT);
+    if (is_temporary(other.role)) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED | __WALL);
+    if (other.role == Role::zombie) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED | WNOWAIT | __WALL);
   }
   sigset_t children;
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);
+  for (const int child : node.children)
+    if (const int exit_signal = site.tree.nodes[static_cast<std::size_t>(child)].exit_signal; exit_signal > 0) ::sigaddset(&children, exit_signal);
   const timespec none{};
   while (::sigtimedwait(&children, nullptr, &none) > 0) {
   }
@@ -130,9 +132,9 @@ void settle_terminal(const Site& site, const TreeNode& node) {
 
 }  // namespace
 
-Result<int> fork_with_id(int pid) {
+Result<int> fork_with_id(int pid, int exit_signal) {
   clone_args arguments{};
-  arguments.exit_signal = SIGCHLD;
+  arguments.exit_signal = static_cast<std::uint64_t>(exit_signal);
   arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
   arguments.set_tid_size = 1;
   const long result = ::syscall(SYS_clone3, &arguments, sizeof arguments);
@@ -142,7 +144,8 @@ Result<int> fork_with_id(int pid) {
 
 Status fork_children(Site& site, const std::vector<int>& children) {
   for (const int child : children) {
-    STASIS_TRY_VALUE(const int pid, fork_with_id(site.tree.nodes[static_cast<std::size_t>(child)].pid));
+    const TreeNode& node = site.tree.nodes[static_cast<std::size_t>(child)];
+    STASIS_TRY_VALUE(const int pid, fork_with_id(node.pid, node.exit_signal));
     if (pid == 0) live(site, child);
   }
   return {};

@@ -80,11 +80,11 @@ std::vector<ProcessShape> Computation::shapes() const {
   std::vector<ProcessShape> all;
   for (std::size_t i = 0; i != members.size(); ++i) {
     const image::ProcessRecord& process = members[i].process();
-    all.push_back({process.pid, process.parent, process.group, process.session, false, 0, static_cast<int>(i)});
+    all.push_back({process.pid, process.parent, process.group, process.session, false, 0, static_cast<int>(i), process.exit_signal});
   }
   for (const image::Image& image : members)
     for (const image::ZombieRecord& zombie : image.zombies())
-      all.push_back({zombie.pid, image.process().pid, zombie.group, zombie.session, true, zombie.status, -1});
+      all.push_back({zombie.pid, image.process().pid, zombie.group, zombie.session, true, zombie.status, -1, zombie.exit_signal});
   return all;
 }
 

@@ -145,7 +145,7 @@ Status Attempt::start_coordinator() {
   UniqueFd reading(ends[0]), writing(ends[1]);
   std::set<int> used = site_.computation->ids;
   used.insert(site_.tree.ids.begin(), site_.tree.ids.end());
-  STASIS_TRY_VALUE(const int child, fork_with_id(free_id(used)));
+  STASIS_TRY_VALUE(const int child, fork_with_id(free_id(used), SIGCHLD));
   if (child == 0) {
     ::setsid();
     const std::string stdio = identities(how_.stdio);

@@ -68,6 +68,7 @@ class Builder {
 void Builder::add_process(const ProcessShape& process) {
   const int index = add(process.pid, process.zombie ? Role::zombie : Role::member);
   node(index).status = process.status;
+  node(index).exit_signal = process.exit_signal;
   node(index).member = process.member;
 }
 

@@ -25,6 +25,7 @@ struct ProcessShape {
   bool zombie = false;
   int status = 0;      // zombies: as wait(2) gives it
   int member = -1;     // index of the member, -1 for zombies
+  int exit_signal = 17;  // SIGCHLD
 };
 
 enum class Role : std::uint8_t {
@@ -44,6 +45,7 @@ struct TreeNode {
   int group = 0;               // 0: that of the first process, see Tree
   int status = 0;              // zombies
   int member = -1;
+  int exit_signal = 17;        // for its creator, if that is its parent
   std::vector<int> children;   // indices of nodes that it forks, those before its setsid first
 };
 

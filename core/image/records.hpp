@@ -68,6 +68,7 @@ struct ProcessRecord {
   std::uint64_t checkpoint_realtime_ns = 0;
   std::uint64_t checkpoint_monotonic_ns = 0;
   std::uint64_t checkpoint_boottime_ns = 0;
+  std::int32_t exit_signal = 17;    // what its parent gets at its end, SIGCHLD but for clone(2)
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("pid", self.pid);
@@ -121,6 +122,7 @@ struct ProcessRecord {
     archive("checkpoint_realtime_ns", self.checkpoint_realtime_ns);
     archive("checkpoint_monotonic_ns", self.checkpoint_monotonic_ns);
     archive("checkpoint_boottime_ns", self.checkpoint_boottime_ns);
+    archive("exit_signal", self.exit_signal);
   }
 };
 
@@ -311,6 +313,7 @@ struct ZombieRecord {
   std::int32_t session = 0;
   std::int32_t status = 0;  // as wait(2) gives it
   std::string_view name;
+  std::int32_t exit_signal = 17;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("pid", self.pid);
@@ -318,6 +321,7 @@ struct ZombieRecord {
     archive("session", self.session);
     archive("status", self.status);
     archive("name", self.name);
+    archive("exit_signal", self.exit_signal);
   }
 };
 

@@ -75,6 +75,7 @@ void fill_identity(image::ProcessRecord& record, const Stat& stat) noexcept {
   record.terminal = stat.field[7];
   const auto foreground = static_cast<std::int32_t>(stat.field[8]);
   record.foreground_group = foreground > 0 ? foreground : 0;
+  record.exit_signal = static_cast<std::int32_t>(read_stat(record.pid).field[38]);  // another thread than the main one has none
   record.user = static_cast<std::uint32_t>(sys::call(SYS_getuid));
   record.group_id = static_cast<std::uint32_t>(sys::call(SYS_getgid));
 }
@@ -160,7 +161,7 @@ std::int32_t wait_status(const siginfo_t& info) noexcept {
 
 Status visit_child(std::int32_t pid, Arena& arena, List<image::ZombieRecord>& zombies) noexcept {
   siginfo_t info{};
-  const long result = sys::call(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, nullptr);
+  const long result = sys::call(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, nullptr);
   if (result < 0 || info.si_pid != pid) return {};
   const Stat stat = read_stat(pid);
   FixedString<64> path("/proc/");
@@ -174,6 +175,7 @@ Status visit_child(std::int32_t pid, Arena& arena, List<image::ZombieRecord>& zo
   zombie.session = static_cast<std::int32_t>(stat.field[6]);
   zombie.status = wait_status(info);
   zombie.name = arena.copy(comm);
+  zombie.exit_signal = static_cast<std::int32_t>(stat.field[38]);
   return zombies.add(zombie) ? Status() : Status(out_of_arena());
 }
 

@@ -91,7 +91,7 @@ class Round {
     state.seen = number_;
     switch (state.phase.load()) {
       case ThreadPhase::again: return signal(slot);
-      case ThreadPhase::signalled: ++waiting_; return {};
+      case ThreadPhase::signalled: ++waiting_; return is_late_ && state.stop == StopBy::stop_signal ? signal_otherwise(state, slot, StopBy::both) : Status();
       default: return {};
     }
   }
@@ -102,14 +102,25 @@ class Round {
     ++news_;
     state.phase.store(ThreadPhase::signalled);
     state.note = observe_call(state.tid, &clock_);
+    // Where the C library's own threads wait; others that block the signal are found when they are late.
+    if (state.stop == StopBy::second_signal || state.note.number == SYS_rt_sigtimedwait) STASIS_TRY(signal_otherwise(state, slot, StopBy::second_signal));
+    if (state.stop == StopBy::second_signal) return {};
     const long result = signal_thread(state.tid, slot);
     if (result < 0 && result != -ESRCH) return system_error("stop a thread", result);  // ESRCH: it has just ended
     return {};
   }
 
-  static void wait_for_arrival(std::uint32_t arrived) noexcept {
+  // By the second signal, if the thread blocks the first.
+  static Status signal_otherwise(ThreadState& state, std::uint32_t slot, StopBy how) noexcept {
+    if (!blocks_stop_signal(state.tid) || !borrow_second_signal()) return {};
+    state.stop = how;
+    const long result = signal_thread_otherwise(state.tid, slot);
+    return result < 0 && result != -ESRCH ? Status(system_error("stop a thread", result)) : Status();
+  }
+
+  void wait_for_arrival(std::uint32_t arrived) noexcept {
     const timespec longest{0, static_cast<long>(kRescanNs)};
-    sys::call(SYS_futex, &stop.arrived, FUTEX_WAIT_PRIVATE, arrived, &longest);
+    is_late_ = sys::call(SYS_futex, &stop.arrived, FUTEX_WAIT_PRIVATE, arrived, &longest) == -ETIMEDOUT;
   }
 
   static Error who_does_not_stop() noexcept {
@@ -118,7 +129,7 @@ class Round {
       if (state.phase.load() == ThreadPhase::parked || state.phase.load() == ThreadPhase::gone) continue;
       FixedString<320> detail("thread ");
       detail.append_signed(state.tid);
-      if (blocks_stop_signal(state.tid)) return error(ErrorCode::unsupported, detail.append(" blocks signal 62, as the thread does that serves timer_create with SIGEV_THREAD"));
+      if (blocks_stop_signal(state.tid)) return error(ErrorCode::unsupported, detail.append(" blocks signal 62"));
       detail.append(" did not stop in time; it is in system call ");
       detail.append_signed(observe_call(state.tid, nullptr).number);
       return error(ErrorCode::hung, detail);
@@ -134,6 +145,7 @@ class Round {
   std::uint32_t news_ = 0;     // threads that the scan signalled
   std::uint32_t waiting_ = 0;  // threads that it found signalled and not parked
   std::uint32_t hint_ = 1;
+  bool is_late_ = false;       // nobody arrived for a while
 };
 
 }  // namespace

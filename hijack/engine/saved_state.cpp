@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "core/environment.hpp"
+#include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
 
@@ -130,6 +131,7 @@ void save_own_pending(std::int32_t tid) noexcept {
 Status save_process_state(Arena& arena) noexcept {
   for (int signal = 1; signal <= 64; ++signal)
     if (signal != SIGKILL && signal != SIGSTOP) sys::call(SYS_rt_sigaction, signal, nullptr, &saved.actions[signal], 8);
+  if (const KernelAction* lent = lent_action(); lent != nullptr) saved.actions[kSecondSignal] = *lent;
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
   sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &saved.processes);
   STASIS_TRY(save_timers(arena));

@@ -42,6 +42,12 @@ enum class ThreadPhase : std::uint32_t {
   gone = 3,   // ended before it was stopped
 };
 
+enum class StopBy : std::uint32_t {
+  stop_signal = 0,
+  both = 1,           // it was found to block the first only after that was sent
+  second_signal = 2,
+};
+
 struct ThreadState {
   std::atomic<ThreadPhase> phase;
   std::int32_t tid;
@@ -61,6 +67,7 @@ struct ThreadState {
   std::uint32_t affinity_bytes;
   char name[16];
   ThreadAttributes attributes;
+  StopBy stop;
 };
 
 struct PendingSignal {

@@ -29,6 +29,30 @@ constexpr int kGetTidAddress = 40;               // PR_GET_TID_ADDRESS
 constexpr std::uint64_t kVdsoSpan = 0x4000;      // more than any vdso so far; its pages are followed by nothing of the program's code
 constexpr long kVdsoRetryNs = 50'000;
 
+constinit KernelAction lent{};
+constinit bool is_borrowed = false;
+
+KernelAction stop_action(void (*handler)(int, siginfo_t*, void*)) noexcept {
+  KernelAction action{};
+  action.handler = reinterpret_cast<void*>(handler);
+  action.flags = SA_SIGINFO | SA_RESTART | kRestorer;
+  action.restorer = reinterpret_cast<void*>(stasis_return_from_signal);
+  action.mask = ~std::uint64_t{0};
+  return action;
+}
+
+void give_back_second_signal() noexcept {
+  if (is_borrowed) sys::call(SYS_rt_sigaction, kSecondSignal, &lent, nullptr, sizeof lent.mask);
+  is_borrowed = false;
+}
+
+// A stop signal that was sent before it was known that the thread blocks it. Its own queue comes first (signal(7)), so it is the one.
+void take_stop_signal() noexcept {
+  const std::uint64_t mask = std::uint64_t{1} << (kStopSignal - 1);
+  const timespec none{};
+  sys::call(SYS_rt_sigtimedwait, &mask, nullptr, &none, sizeof mask);
+}
+
 bool in_vdso(const ucontext_t* context) noexcept {
   const auto at = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]);
   return at >= vdso.start && at < vdso.end;
@@ -54,6 +78,7 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
     return;
   }
   ThreadState& state = kept->threads[slot];
+  if (state.stop == StopBy::both) take_stop_signal();
   const std::uint64_t stopped_ns = clock_ns(CLOCK_MONOTONIC);
   const std::int64_t call = rewind_call(context, state.note, &state.slot);
   if (call < 0 && state.note.number >= 0 && state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) &&
@@ -93,11 +118,15 @@ void signal_later() noexcept {
   sys::call(SYS_timer_settime, timer, 0, &once, nullptr);
 }
 
-void on_stop_signal(int, siginfo_t* info, void* raw_context) noexcept {
+void on_stop_signal(int signal, siginfo_t* info, void* raw_context) noexcept {
   auto* context = static_cast<ucontext_t*>(raw_context);
   if (info->si_code == SI_QUEUE && info->si_pid == sys::call(SYS_getpid)) {
     const auto value = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
     park(static_cast<std::uint32_t>(value >> 32), static_cast<std::uint32_t>(value), context);
+    return;
+  }
+  if (signal == kSecondSignal) {  // the C library's
+    if (is_borrowed) reinterpret_cast<void (*)(int, siginfo_t*, void*)>(lent.handler)(signal, info, raw_context);
     return;
   }
   if (info->si_code == SI_TIMER) sys::call(SYS_timer_delete, info->si_timerid);
@@ -139,28 +168,46 @@ void describe_self(ThreadState& state, ucontext_t* context) noexcept {
 void install_stop_handler() noexcept {
   vdso.start = ::getauxval(AT_SYSINFO_EHDR);
   vdso.end = vdso.start == 0 ? 0 : vdso.start + kVdsoSpan;
-  KernelAction action{};
-  action.handler = reinterpret_cast<void*>(on_stop_signal);
-  action.flags = SA_SIGINFO | SA_RESTART | kRestorer;
-  action.restorer = reinterpret_cast<void*>(stasis_return_from_signal);
-  action.mask = ~std::uint64_t{0};
+  const KernelAction action = stop_action(on_stop_signal);
   sys::call(SYS_rt_sigaction, kStopSignal, &action, nullptr, sizeof action.mask);
 }
 
 void forget_checkpoint() noexcept {
+  give_back_second_signal();
   stop.leader.store(0);
   stop.released.store(stop.epoch.load());
 }
 
-long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept {
+namespace {
+
+long send_stop(std::int32_t tid, std::uint32_t slot, int signal) noexcept {
   siginfo_t info = {};
-  info.si_signo = kStopSignal;
+  info.si_signo = signal;
   info.si_code = SI_QUEUE;
   const long pid = sys::call(SYS_getpid);
   info.si_pid = static_cast<pid_t>(pid);
   info.si_value.sival_ptr = reinterpret_cast<void*>(static_cast<std::uint64_t>(stop.epoch.load()) << 32 | slot);
-  return sys::call(SYS_rt_tgsigqueueinfo, pid, tid, kStopSignal, &info);
+  return sys::call(SYS_rt_tgsigqueueinfo, pid, tid, signal, &info);
 }
+
+}  // namespace
+
+long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept { return send_stop(tid, slot, kStopSignal); }
+
+long signal_thread_otherwise(std::int32_t tid, std::uint32_t slot) noexcept { return send_stop(tid, slot, kSecondSignal); }
+
+// The C library handles it as soon as there is a second thread, and ignores one that does not come from itself: a late one of ours does no harm.
+bool borrow_second_signal() noexcept {
+  if (is_borrowed) return true;
+  sys::call(SYS_rt_sigaction, kSecondSignal, nullptr, &lent, sizeof lent.mask);
+  if (lent.handler == reinterpret_cast<void*>(SIG_DFL) || lent.handler == reinterpret_cast<void*>(SIG_IGN)) return false;
+  is_borrowed = true;
+  const KernelAction action = stop_action(on_stop_signal);
+  sys::call(SYS_rt_sigaction, kSecondSignal, &action, nullptr, sizeof action.mask);
+  return true;
+}
+
+const KernelAction* lent_action() noexcept { return is_borrowed ? &lent : nullptr; }
 
 void save_pending_of_threads() noexcept {
   const Kept& kept = *saved.kept;
@@ -173,6 +220,9 @@ void save_pending_of_threads() noexcept {
   for (std::uint32_t arrived = before; arrived != waited_for; arrived = stop.arrived.load()) sys::call(SYS_futex, &stop.arrived, FUTEX_WAIT_PRIVATE, arrived, nullptr);
 }
 
-void release_threads() noexcept { tell_parked(stop.released); }
+void release_threads() noexcept {
+  give_back_second_signal();
+  tell_parked(stop.released);
+}
 
 }  // namespace stasis::hijack

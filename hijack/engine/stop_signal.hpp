@@ -31,6 +31,13 @@ void forget_checkpoint() noexcept;
 
 // Sends the stop signal to a thread of this process, with its slot. Returns the kernel's answer.
 long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept;
+// The same by the second signal, for a thread that blocks the stop signal: one of the C library's own (timer_create with SIGEV_THREAD, aio_read), which
+// block all but the signal by which setuid(2) is brought to every thread. It is borrowed until release_threads(). False if it is not to be had.
+bool borrow_second_signal() noexcept;
+long signal_thread_otherwise(std::int32_t tid, std::uint32_t slot) noexcept;
+// The action that the second signal has when it is not borrowed, null if it is not.
+const KernelAction* lent_action() noexcept;
+inline constexpr int kSecondSignal = 33;  // SIGSETXID of glibc, nptl/descr.h
 // All threads stand still: has those that have signals pending save them, which needs descriptors that nobody shall see, and waits for that.
 void save_pending_of_threads() noexcept;
 // Lets all parked threads go on.

@@ -42,6 +42,7 @@ struct Gate {
   std::atomic<std::uint32_t> released;  // 1: go on; futex
 };
 constinit Gate gate{};
+constinit std::int32_t parent = 0;                 // while nobody has gone on
 constinit const ThreadState* successor = nullptr;  // of the main thread, where that had ended
 
 [[noreturn]] void give_up(const Error& failure) noexcept {
@@ -113,8 +114,21 @@ void become_thread(ThreadState& state) noexcept {
   drop_capabilities();
 }
 
+// Not before all go on: a parent's main thread that had ended ends only in between, and would be taken for the parent. Who was released earlier may have
+// ended already; then the kernel sends nothing any more.
+void ask_for_parents_death(int signal) noexcept {
+  sys::call(SYS_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0);
+  if (sys::call(SYS_getppid) == parent) return;
+  siginfo_t info = {};
+  info.si_signo = signal;
+  info.si_pid = parent;
+  info.si_uid = static_cast<uid_t>(sys::call(SYS_getuid));
+  const long pid = sys::call(SYS_getpid);
+  if (sys::call(SYS_rt_sigqueueinfo, pid, signal, &info) == -EPERM) sys::call(SYS_kill, pid, signal);
+}
+
 [[noreturn]] void go_on(const ThreadState& state) noexcept {
-  if (state.parent_death_signal != 0) sys::call(SYS_prctl, PR_SET_PDEATHSIG, state.parent_death_signal, 0, 0, 0);
+  if (state.parent_death_signal != 0) ask_for_parents_death(state.parent_death_signal);
   stasis_sigreturn(state.context);
 }
 
@@ -268,6 +282,7 @@ void rejoin(void* argument) noexcept {
   if (saved.handoff.version != image::kHandoffVersion) give_up(error(ErrorCode::image_version, "the restorer is of another version"));
   require(sys::call(SYS_munmap, saved.handoff.parking_start, saved.handoff.parking_length), "unmap the restorer");
   forget_stop();
+  parent = static_cast<std::int32_t>(sys::call(SYS_getppid));
   void* members = members_address();
   if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
   restore_actions();

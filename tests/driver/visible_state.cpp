@@ -28,6 +28,8 @@ std::string field(const std::string& text, const std::string& name) {
   return {};
 }
 
+constexpr int kLibrarySignal = 33;  // SIGSETXID of glibc
+
 constexpr const char* kDeletedFile = "a deleted file";
 
 // What a name is called that cannot come back literally: inode numbers, and files without a name.
@@ -90,13 +92,15 @@ bool is_member(const fs::path& process) {
   return program != "stasis" && program != "stasis-coordinator" && !program.empty();
 }
 
-// Whether a thread of the process is in the handler of the stop signal: a program itself cannot block that.
+// Whether a thread of the process is in the handler of the stop signal: a program itself cannot block that, and threads of the C library's own, which do, do
+// not block the signal by which it reaches them.
 bool is_in_handler(const fs::path& process) {
   std::error_code gone;
   for (const auto& thread : fs::directory_iterator(process / "task", gone)) {
     const std::string status = read_all(thread.path() / "status"), blocked = field(status, "SigBlk");
     if (field(status, "State").substr(0, 1) == "Z") continue;  // a main thread that has ended shows what it ended with
-    if (!blocked.empty() && (std::stoull(blocked, nullptr, 16) >> (kStopSignal - 1) & 1) != 0) return true;
+    const unsigned long long mask = blocked.empty() ? 0 : std::stoull(blocked, nullptr, 16);
+    if ((mask >> (kStopSignal - 1) & 1) != 0 && (mask >> (kLibrarySignal - 1) & 1) != 0) return true;
   }
   return false;
 }

@@ -42,6 +42,7 @@ Workplace::Workplace(const fs::path& program, const fs::path& prefix) : program_
   directory_ = name;
   store_ = directory_ / "store";
   fs::copy_file(program, directory_ / program_);
+  if (const fs::path module = program.string() + ".so"; fs::exists(module)) fs::copy_file(module, directory_ / module.filename());  // what it loads
   if (mkfifo((directory_ / "trigger").c_str(), 0600) != 0) fail("mkfifo");
   if (geteuid() == 0) give_up_root(directory_);
   if (chdir(directory_.c_str()) != 0) fail("chdir");
