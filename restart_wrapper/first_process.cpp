@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,7 +24,9 @@
 #include <map>
 
 #include "core/environment.hpp"
+#include "core/image/states/terminal.hpp"
 #include "core/store/manifest.hpp"
+#include "core/sys/terminal_modes.hpp"
 #include "restart_wrapper/birth.hpp"
 #include "restart_wrapper/clocks.hpp"
 #include "restart_wrapper/control.hpp"
@@ -78,6 +81,7 @@ class Attempt {
   std::vector<const Description*> all_of(const Kind& kind) const;
   void raise_last_id() const;
   Status make_tree();
+  Status set_terminals() const;
   void give_terminal() const;
   Status gather(Step step);
   void release(Step step) const;
@@ -254,10 +258,26 @@ Status Attempt::make_tree() {
     const TreeNode& node = site_.tree.nodes[static_cast<std::size_t>(index)];
     if (node.role == Role::leader || node.role == Role::midwife) ::waitpid(node.pid, nullptr, 0);
   }
-  if (how_.share_session) give_terminal();
+  if (how_.has_terminal) STASIS_TRY(set_terminals());
+  if (how_.has_terminal) give_terminal();
   STASIS_TRY(gather(Step::settled));
   STASIS_TRY(complete_descriptions());
   release(Step::settled);
+  return {};
+}
+
+// Terminals that the program was launched from get the modes that it had given them. Their size is what they have here; one that has none gets the old one.
+Status Attempt::set_terminals() const {
+  for (const auto& [id, description] : site_.computation->descriptions) {
+    const auto fd = site_.fds.find(id);
+    if (description.record.kind != image::DescriptionKind::terminal || fd == site_.fds.end()) continue;
+    STASIS_TRY_VALUE(const image::Terminal state, state_of<image::Terminal>(description));
+    sys::TerminalModes modes;
+    if (modes.take(state.modes)) sys::set_modes(fd->second, modes);
+    winsize size{};
+    if (state.size.size() == sizeof size && ::ioctl(fd->second, TIOCGWINSZ, &size) == 0 && size.ws_row == 0 && size.ws_col == 0)
+      ::ioctl(fd->second, TIOCSWINSZ, state.size.data());
+  }
   return {};
 }
 

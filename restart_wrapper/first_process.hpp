@@ -19,6 +19,7 @@ struct FirstProcess {
   std::vector<std::string> coordinator;     // its program and arguments, without --ready-fd
   bool passes_streams = false;              // the coordinator gets stdio[1] and stdio[2] as descriptors 4 and 5 (its option --streams)
   bool share_session = false;
+  bool has_terminal = false;                // share_session, and the restarter is in the foreground of its terminal
   std::array<int, 3> stdio{-1, -1, -1};
   int lock_fd = -1;                         // held open, so that the lock of the store is ours as long as the computation lives
 };

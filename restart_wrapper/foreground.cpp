@@ -21,17 +21,38 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
+#include "core/environment.hpp"
 #include "core/proto/framed.hpp"
 #include "core/proto/messages.hpp"
+#include "core/sys/terminal_modes.hpp"
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
 namespace {
 
+constexpr int kRedrawPatienceMs = 500;
 constexpr std::array kPassedOn{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP, SIGURG};
+
+// Whether the process has gone on from the checkpoint (nobody of the program blocks the stop signal) and waits for something.
+bool is_waiting(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  bool sleeps = false, goes_on = false;
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("State:")) sleeps = line.find('S', 6) != std::string::npos;
+    if (line.starts_with("SigBlk:")) goes_on = (std::stoull(line.substr(7), nullptr, 16) >> (kStopSignal - 1) & 1) == 0;
+  }
+  return sleeps && goes_on;
+}
+
+// A signal that comes before the process waits does not end its waiting, and many programs look for what a handler has noted only then. Nothing tells when a
+// process waits; one that computes is not waited for long.
+void wait_until_it_waits(pid_t pid) {
+  for (int waited_ms = 0; waited_ms != kRedrawPatienceMs && pid > 0 && !is_waiting(pid); ++waited_ms) ::poll(nullptr, 0, 1);
+}
 
 class Session {
  public:
@@ -59,6 +80,7 @@ class Session {
   void pass_on(int signal);
   void offer(int signal);
   void take_answer();
+  void redraw() const;
   void end_first_process();
 
   const Foreground& how_;
@@ -95,10 +117,12 @@ void Session::take_message() {
     case Event::restored:
       outcome_.restored = true;
       done_ = root_ended_;
+      redraw();
       if (!done_) deliver_held();
       return;
     case Event::root_ended:
       // Told by whoever waited for it, which may be before the first process of the namespace says that all are back, or that they are not.
+      outcome_.killed = WIFSIGNALED(message.status);
       outcome_.exit_status = WIFSIGNALED(message.status) ? 128 + WTERMSIG(message.status) : WEXITSTATUS(message.status);
       root_ended_ = true;
       done_ = outcome_.restored;
@@ -109,6 +133,16 @@ void Session::take_message() {
       done_ = true;
       end_first_process();
   }
+}
+
+// The terminal is another one, or shows what has been written to it since: who draws on it draws again, as after a change of its size. Nobody else minds.
+void Session::redraw() const {
+  if (!how_.has_terminal) return;
+  const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+  const pid_t group = terminal ? ::tcgetpgrp(terminal.get()) : -1;
+  wait_until_it_waits(group);
+  if (group > 0 && group != ::getpgrp()) ::kill(-group, SIGWINCH);
+  else if (root_) ::syscall(SYS_pidfd_send_signal, root_.get(), SIGWINCH, nullptr, 0);
 }
 
 // Everything in the namespace ends with its first process, and is gone when that has been waited for.
@@ -222,7 +256,11 @@ Outcome stand_in_for_program(const Foreground& how, Signals& signals) {
   // The program may have had the terminal's foreground; who started us gets it back as we got it. SIGTTOU is blocked.
   const int terminal = how.share_session ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
   const pid_t foreground = terminal >= 0 ? ::tcgetpgrp(terminal) : -1;
+  sys::TerminalModes modes;
+  const bool has_modes = how.has_terminal && sys::get_modes(terminal, modes) == 0;
   const Outcome outcome = Session(how, signals).wait();
+  // A program that ends by itself leaves the terminal as it wants to; a killed one, or one that was never there, does not.
+  if (has_modes && (!outcome.restored || outcome.killed)) sys::set_modes(terminal, modes);
   if (foreground == ::getpgrp() && ::tcgetpgrp(terminal) != foreground) ::tcsetpgrp(terminal, foreground);
   if (terminal >= 0) ::close(terminal);
   return outcome;

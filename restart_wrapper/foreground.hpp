@@ -14,6 +14,7 @@ struct Outcome {
   int exit_status = 0;    // the program's own, 128+n for signal n; 128+SIGINT when called off
   Error failure;
   bool called_off = false;  // a second SIGINT came while the attempt was running: nothing of the program has run, and nothing else is to be tried
+  bool killed = false;      // the program, by a signal
 };
 
 // What has been sent to us and is for the program. It lives as long as `stasis restart`: a signal that came during one attempt is still there when
@@ -27,6 +28,7 @@ struct Foreground {
   int control_fd = -1;          // control.hpp
   int first_process = 0;        // outer id of process 1
   bool share_session = false;   // signals of the terminal's keys reach the program anyway
+  bool has_terminal = false;    // and we are in its foreground: it is the program's to set
   bool batch = false;           // notices of the batch system go to the coordinator
   std::string coordinator_socket;
   std::string computation;

@@ -71,10 +71,14 @@ void hide_environment() {
   }
 }
 
-bool owns_terminal() {
-  const int fd = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-  if (fd >= 0) ::close(fd);
-  return fd >= 0;
+struct OwnTerminal {
+  bool is_there = false;
+  bool in_foreground = false;
+};
+
+OwnTerminal own_terminal() {
+  const UniqueFd fd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+  return {static_cast<bool>(fd), fd && ::tcgetpgrp(fd.get()) == ::getpgrp()};
 }
 
 class Restart {
@@ -104,6 +108,7 @@ class Restart {
   Signals signals_;
   int exit_status_ = 0;
   bool share_session_ = false;
+  bool has_terminal_ = false;
 };
 
 Status Restart::try_all() {
@@ -171,9 +176,13 @@ Status Restart::try_one(const Generation& generation) {
 
 Status Restart::prepare(const Computation& computation, Site& site) {
   site.computation = &computation;
-  share_session_ = computation.has_terminal && owns_terminal();
+  const OwnTerminal terminal = own_terminal();
+  share_session_ = computation.has_terminal && terminal.is_there;
+  has_terminal_ = share_session_ && terminal.in_foreground;
   TreeOptions tree;
   tree.share_session = share_session_;
+  for (const image::Image& image : computation.members)
+    if (image.process().pid == computation.root) tree.terminal_session = image.process().session;
   tree.root = computation.root;
   tree.taken = computation.ids;
   STASIS_TRY_VALUE(site.tree, build_tree(computation.shapes(), tree));
@@ -229,6 +238,7 @@ Status Restart::attempt(const Computation& computation, Site& site, const store:
   first.coordinator = coordinator_command(computation, part);
   first.passes_streams = is_part();
   first.share_session = share_session_;
+  first.has_terminal = has_terminal_;
   first.stdio = {0, 1, 2};
   first.lock_fd = lock_.get();
   STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity, share_session_ ? Session::shared : Session::own));
@@ -244,6 +254,7 @@ Status Restart::attempt(const Computation& computation, Site& site, const store:
   foreground.control_fd = outer.get();
   foreground.first_process = child;
   foreground.share_session = share_session_;
+  foreground.has_terminal = has_terminal_;
   const char* batch = ::getenv(environment::kBatch);
   foreground.batch = batch != nullptr && *batch != '\0';
   foreground.computation = computation.id;

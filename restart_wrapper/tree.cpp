@@ -83,7 +83,7 @@ void Builder::settle_first() {
 
 // The session `session` as it will be: led by a node, or 0.
 int Builder::session_of(int session) {
-  if (session <= 1) return 0;
+  if (session <= 1 || (options_.share_session && session == options_.terminal_session)) return 0;
   if (find(session) >= 0) return session;
   if (options_.share_session) return 0;
   node(add(session, Role::leader)).session = session;

@@ -55,6 +55,7 @@ struct TreeOptions {
   bool share_session = false;
   int root = 0;               // pid of the program's first process
   std::set<int> taken;        // ids that stand-ins must not get: threads of the program
+  int terminal_session = 0;   // the session that had the terminal; it becomes the restarter's, too, if somebody of the computation led it
 };
 
 // The first process itself. Where a program was started from outside its pid namespace (by a container's runtime, by a machine's init),

@@ -1,9 +1,12 @@
 // The launcher's terminal: the one that the program is restarted from takes its place.
 //
-// A terminal that the program made itself (a pseudo-terminal) is not recognised here, and so refused.
+// A terminal that is neither this nor the program's own (pseudo_terminal.cpp) is refused.
 // World: hijack, leader.
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
+#include "core/image/states/terminal.hpp"
+#include "core/sys/terminal_modes.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/kinds/kind.hpp"
 
@@ -23,12 +26,21 @@ bool recognise(Description& description) noexcept {
   const bool controlling = description.status.st_rdev == makedev(5, 0) || description.status.st_rdev == controlling_terminal();
   if (index < 0 && !controlling) return false;
   description.record.kind = image::DescriptionKind::terminal;
-  description.record.stdio = index < 0 ? 0 : static_cast<std::uint32_t>(index);
+  description.record.stdio = index < 0 ? image::kControllingTerminal : static_cast<std::uint32_t>(index);
   return true;
+}
+
+Status record(Description& description, Sink& sink) noexcept {
+  image::Terminal state;
+  sys::TerminalModes modes;
+  winsize size{};
+  if (sys::get_modes(description.fd, modes) == 0) state.modes = sink.arena.copy(modes.bytes());
+  if (sys::call(SYS_ioctl, description.fd, TIOCGWINSZ, &size) == 0) state.size = sink.arena.copy({reinterpret_cast<const char*>(&size), sizeof size});
+  return set_state(description, sink.arena, state);
 }
 
 }  // namespace
 
-const Kind kinds_detail::terminal{recognise, nullptr};
+const Kind kinds_detail::terminal{recognise, record};
 
 }  // namespace stasis::hijack

@@ -86,6 +86,9 @@ Result<State> state_of(const Description& description) {
   return state;
 }
 
+// The descriptor of ours that takes the place of a terminal or standard stream.
+int terminal_of(const Workshop& workshop, const Description& description);
+
 // Writes the kept content of `description` into `fd` at its offsets (pwrite). Errors: image_damaged, system.
 Status write_content(const Description& description, int fd);
 

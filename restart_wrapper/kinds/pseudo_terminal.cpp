@@ -81,15 +81,15 @@ Result<int> mount_instance() {
   return covered;
 }
 
-// The terminals that the program was launched from: number of the name -> which of descriptors 0 to 2.
-std::map<std::uint32_t, std::uint32_t> launch_terminals(const Workshop& workshop) {
-  std::map<std::uint32_t, std::uint32_t> found;
+// The terminals that the program was launched from: number of the name -> what takes their place.
+std::map<std::uint32_t, int> launch_terminals(const Workshop& workshop) {
+  std::map<std::uint32_t, int> found;
   const std::string directory = std::string(kDirectory) + "/";
   for (const auto& [id, description] : workshop.computation->descriptions) {
     const std::string path = label(description);
     if (description.record.kind != image::DescriptionKind::terminal || !path.starts_with(directory) || path.size() == directory.size()) continue;
     const std::string number = path.substr(directory.size());
-    if (number.find_first_not_of("0123456789") == std::string::npos) found.emplace(static_cast<std::uint32_t>(std::stoul(number)), description.record.stdio);
+    if (number.find_first_not_of("0123456789") == std::string::npos) found.emplace(static_cast<std::uint32_t>(std::stoul(number)), terminal_of(workshop, description));
   }
   return found;
 }
@@ -217,7 +217,7 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   STASIS_TRY_VALUE(const auto pairs, pairs_of(all));
   STASIS_TRY_VALUE(const int directory, mount_instance());
   const UniqueFd covered(directory);
-  const std::map<std::uint32_t, std::uint32_t> launched = launch_terminals(workshop);
+  const std::map<std::uint32_t, int> launched = launch_terminals(workshop);
   std::uint32_t last = pairs.rbegin()->first;
   if (!launched.empty() && launched.rbegin()->first > last) last = launched.rbegin()->first;
 
@@ -232,7 +232,7 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
     if (number != index) return error(ErrorCode::restore_failed, node_of(index)).with("a pseudo-terminal with this number cannot be made");
     if (pair != pairs.end()) {
       STASIS_TRY(has_master ? make_pair(workshop, pair->second, index, std::move(master)) : make_hung_up(workshop, pair->second, index, std::move(master)));
-    } else if (const auto launch = launched.find(index); launch != launched.end() && name_terminal(workshop.stdio[launch->second % 3], covered.get(), index)) {
+    } else if (const auto launch = launched.find(index); launch != launched.end() && name_terminal(launch->second, covered.get(), index)) {
       STASIS_TRY_VALUE(const int kept, workshop.numbers->move(master.release()));
       workshop.held.push_back(kept);
     } else {

@@ -6,18 +6,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "core/image/states/terminal.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 
 namespace stasis::restart {
+
+int terminal_of(const Workshop& workshop, const Description& description) {
+  if (description.record.stdio < workshop.stdio.size()) return workshop.stdio[description.record.stdio];
+  const auto found = std::find_if(workshop.stdio.begin(), workshop.stdio.end(), [](int fd) { return ::isatty(fd) == 1; });
+  return found == workshop.stdio.end() ? workshop.stdio[0] : *found;
+}
+
 namespace {
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   for (const Description* one : all) {
-    const std::uint32_t number = one->record.stdio < 3 ? one->record.stdio : 0;
-    const int fd = ::fcntl(workshop.stdio[number], F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) return system_error("duplicate descriptor " + std::to_string(number), -errno);
+    const int fd = ::fcntl(terminal_of(workshop, *one), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return system_error("duplicate descriptor " + std::to_string(one->record.stdio), -errno);
     // Shared with whoever started us, as it was with whoever started the program: only what the program had set is set.
     if (one->record.status_flags & O_NONBLOCK) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
     STASIS_TRY(workshop.put(one->record.id, fd));
@@ -36,8 +44,9 @@ int open_by_name(const Description& description, int ours) {
 Status recreate_terminals(Workshop& workshop, std::span<const Description* const> all) {
   std::vector<const Description*> nameless;
   for (const Description* one : all) {
-    const int ours = workshop.stdio[one->record.stdio < 3 ? one->record.stdio : 0];
-    const int fd = open_by_name(*one, ours);
+    const int ours = terminal_of(workshop, *one);
+    int fd = open_by_name(*one, ours);
+    if (fd < 0 && one->record.stdio == image::kControllingTerminal && ::isatty(ours) == 0) fd = ::open("/dev/tty", open_flags(one->record));
     if (fd < 0) nameless.push_back(one);
     else STASIS_TRY(workshop.put(one->record.id, fd));
   }

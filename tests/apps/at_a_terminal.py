@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""at_a_terminal.py SCENARIO: an interactive program survives checkpoint, kill and restart at another terminal.
+
+Somebody sits at a terminal with a shell, starts the program there under stasis launch and types. After the checkpoint the program is killed and the terminal
+goes away. In a shell at a new terminal of another size stasis restart brings the program back: what is drawn again, what was half typed, the
+size and the modes must be right for the new terminal. What the keyboard sends and what must then be on the screen is in the table SCENARIOS.
+STASIS_PREFIX names the installation, else the build tree is used. World: tests.
+"""
+import fcntl, os, pty, re, select, shutil, signal, struct, sys, tempfile, termios, time
+
+PATIENCE = 20  # seconds for anything that must come; waiting is for events, never for time
+PREFIX = os.environ.get("STASIS_PREFIX") or os.environ["STASIS_BUILD_TREE"]
+STASIS = os.path.join(PREFIX, "bin", "stasis")
+CONTROL = re.compile(rb"\x1b\[[0-9;?>=]*[A-Za-z@]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|\x1b[=>78cDEHM]|[\x0e\x0f]")
+
+
+class Failed(Exception):
+    pass
+
+
+class Terminal:
+    """A terminal with a shell that somebody types into. What was shown is looked at once."""
+
+    def __init__(self, rows, columns, environment):
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "-i"], environment)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.shown = b""
+        self.seen = 0  # of what was shown, without control sequences
+
+    def type(self, keys):
+        os.write(self.master, keys.encode())
+
+    def look(self, wanted):
+        """Waits until `wanted`, a regular expression, is shown after what the last look found; control sequences and carriage returns do not count."""
+        deadline = time.monotonic() + PATIENCE
+        pattern = re.compile(wanted.encode(), re.S)
+        while True:
+            plain = CONTROL.sub(b"", self.shown).replace(b"\r", b"")
+            found = pattern.search(plain, self.seen)
+            if found:
+                self.seen = found.end()
+                return
+            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                raise Failed(f"not shown in time: {wanted!r}; shown: {plain[self.seen:][-1500:]!r}")
+            try:
+                piece = os.read(self.master, 65536)
+            except OSError:
+                piece = b""
+            if not piece:
+                raise Failed(f"the terminal was closed before it showed {wanted!r}; shown: {plain[self.seen:][-1500:]!r}")
+            self.shown += piece
+
+    def modes(self):
+        return termios.tcgetattr(self.master)
+
+    def leave(self):
+        os.close(self.master)
+        os.waitpid(self.pid, 0)
+
+    def wait(self, expected):
+        """Until the shell ends by itself."""
+        self.look_at_end()
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self.master)
+        if status != expected:
+            raise Failed(f"the shell ended with status {status}, not {expected}; shown: {self.shown[-1500:]!r}")
+
+    def look_at_end(self):
+        while select.select([self.master], [], [], PATIENCE)[0]:
+            try:
+                self.shown += os.read(self.master, 65536)
+            except OSError:
+                return
+        raise Failed(f"the shell did not end in time; shown: {self.shown[-1500:]!r}")
+
+
+def stasis(*words):
+    pid = os.posix_spawn(STASIS, [STASIS, *words], os.environ)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status != 0:
+        raise Failed(f"stasis {' '.join(words)} ended with status {status}")
+
+
+def children():
+    with open("/proc/thread-self/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def wait_for_all_gone():
+    """Whoever is left when the shells are gone is a child of ours and must end by itself."""
+    for pid in children():
+        descriptor = os.pidfd_open(pid)
+        if not select.select([descriptor], [], [], PATIENCE)[0]:
+            with open(f"/proc/{pid}/cmdline") as file:
+                raise Failed(f"left behind: {pid} {file.read()!r}")
+        os.close(descriptor)
+        os.waitpid(pid, 0)
+
+
+# Scenario: command, then what is done before the checkpoint and what after the restart. A text is typed, a tuple must be shown.
+INNER_SHELL = "bash --norc --noprofile -i"
+SCENARIOS = {
+    # readline redraws the line that was being typed; jobs, the size, and the exit status are the shell's own business and work.
+    "bash": (f"env PS1='ready> ' {INNER_SHELL}",
+             [("ready> ",), "n=42\r", ("ready> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
+             [("ready> echo value\\$\\(\\(n",), "+1))\r", ("\nvalue43",), "stty size\r", ("\n31 111",), "(echo runs; exec cat)\r", ("\nruns\n",), "one\r", ("one\none\n",), "\x1a",
+              ("Stopped.*ready> ",), "fg\r", ("fg\n\\(.*cat *\\)\n",), "two\r", ("two\ntwo\n",), "\x03", ("ready> ",), "tty; tty </dev/tty\r", ("\n/dev/pts/\\d+\n/dev/tty",), "exit 7\r", ("left 7",)]),
+    # As a terminal window or ssh start it: it leads the terminal's session itself.
+    "leader": (f"env PS1='ready> ' {INNER_SHELL}", [("ready> ",), "n=42\r", ("ready> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
+               [("ready> echo value\\$\\(\\(n",), "+1))\r", ("\nvalue43",), "(echo runs; exec cat)\r", ("\nruns\n",), "one\r", ("one\none\n",), "\x03", ("ready> ",), "exit 7\r"]),
+    # The shell waits, its job has the terminal.
+    "job": (f"env PS1='ready> ' {INNER_SHELL}",
+            [("ready> ",), "echo runs; cat; echo after cat\r", ("\nruns\n",), "one\r", ("one\none\n",)],
+            ["two\r", ("two\ntwo\n",), "\x04", ("after cat\n",), ("ready> ",), "exit 0\r", ("left 0",)]),
+    "python": ("/usr/bin/python3 -q", [(">>> ",), "x = 20\r", (">>> ",), "print(x *", ("print\\(x \\*",)],
+               [(">>> print\\(x \\*",), " 3)\r", ("\n60",), ("\n>>> ",), "exit(5)\r", ("left 5",)]),
+    "vim": ("vim.tiny -u NONE -N -i NONE -n text", [("\"text\"",), "ifirst line\rsecond", ("second",)],
+            [("first line.*second.*INSERT",), " half\x1b:set lines? columns?\r", ("lines=31.*columns=111",), "\r:wq\r", ("left 0",), "cat text\r", ("first line\nsecond half",)]),
+    "nano": ("nano -I text", [("GNU nano",), "first line\rsecond", ("second",)],
+             [("GNU nano.*first line.*second",), " half\x0f", ("File Name to Write",), "\r", ("Wrote 2 lines",), "\x18", ("left 0",), "cat text\r", ("first line\nsecond half",)]),
+    "less": ("less text", [("line 1\n",), " ", ("line 3",)], ["q", ("left 0",)]),
+    "script": (f"script -q -c \"env PS1='inner> ' {INNER_SHELL}\" typescript", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
+               [("inner> echo value\\$\\(\\(n",), "+1))\r", ("\nvalue43",), "stty size\r", ("\n31 111",), "exit 7\r", ("left",), "grep -c value43 typescript\r", ("\n1",)]),
+    "expect": ("expect -c \"spawn env PS1=inner> " + INNER_SHELL + "; interact\"", [("inner>",), "n=42\r", ("inner>",), "echo value$((n", ("echo value\\$\\(\\(n",)],
+               ["+1))\r", ("\nvalue43",), "exit\r", ("left 0",)]),
+    "tmux": (f"tmux -L stasis -f /dev/null new-session \"env PS1='inner> ' {INNER_SHELL}\"", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
+             [("inner> echo value\\$\\(\\(n",), "+1))\r", ("value43",), "tty; stty size\r", ("/dev/pts/\\d+.*30 111",), "exit\r", ("left 0",)]),
+    "screen": (f"screen -c /dev/null -q env PS1='inner> ' {INNER_SHELL}", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
+               [("inner> echo value\\$\\(\\(n",), "+1))\r", ("value43",), "tty; stty size\r", ("/dev/pts/\\d+.*31 111",), "exit\r", ("left 0",)]),
+}
+
+
+def act(terminal, steps):
+    for step in steps:
+        if isinstance(step, tuple):
+            terminal.look(step[0])
+        else:
+            terminal.type(step)
+
+
+def at_shell(terminal, command, becomes):
+    """Types a command at the outer shell, which becomes it or says what it ended with. While the shell still edits the line, Return is no end of a line."""
+    terminal.look("outer> ")
+    terminal.type(f"echo starts; exec {command}\r" if becomes else f"echo starts; {command}; echo left $?\r")
+    terminal.look("\nstarts\n")
+
+
+def run(name):
+    command, before, after = SCENARIOS[name]
+    place = tempfile.mkdtemp(prefix="stasis-terminal.")
+    os.chdir(place)
+    with open("text", "w") as file:
+        file.write("" if name != "less" else "".join(f"line {i}\n" for i in range(1, 200)))
+    if name in ("vim", "nano"):
+        os.unlink("text")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": place, "TERM": "xterm", "PS1": "outer> ", "LC_ALL": "C.UTF-8", "TMPDIR": place, "SCREENDIR": place + "/screens"}
+    os.mkdir("screens", 0o700)
+    first = Terminal(24, 80, environment)
+    at_shell(first, f"{STASIS} launch --dir {place}/store -- {command}", name == "leader")
+    act(first, before)
+    modes = first.modes()
+    stasis("checkpoint", "--dir", f"{place}/store")
+    if first.modes() != modes:
+        raise Failed("the checkpoint changed the terminal's modes")
+    stasis("kill", "--dir", f"{place}/store")
+    first.leave()
+    second = Terminal(31, 111, environment)
+    at_shell(second, f"{STASIS} restart {place}/store", name == "leader")
+    act(second, after)
+    if name == "leader":
+        second.wait(7)
+    else:
+        second.type("exit 3\r")
+        second.wait(3)
+    wait_for_all_gone()
+    os.chdir("/")
+    shutil.rmtree(place)
+
+
+def main():
+    import ctypes
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    try:
+        run(sys.argv[1])
+    except Failed as failure:
+        print("FAILED:", failure)
+        for path in ("store/coordinator.log",):
+            if os.path.exists(path):
+                print(open(path).read())
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+        return 1
+    return 0
+
+
+sys.exit(main())
