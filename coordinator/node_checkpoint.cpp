@@ -12,6 +12,7 @@
 
 #include "coordinator/election.hpp"
 #include "coordinator/log.hpp"
+#include "coordinator/confinement.hpp"
 #include "core/environment.hpp"
 
 namespace stasis::coordinator {
@@ -88,6 +89,8 @@ bool NodeCheckpoint::images_grow() {
 void NodeCheckpoint::call_new_members(const Census& census) {
   for (const auto& [pid, process] : census.members) {
     if (members_.contains(pid)) continue;
+    if (const std::string how = confinement_of(process); !how.empty())
+      return abandon(error(ErrorCode::unsupported, how).with("process " + std::to_string(pid) + " " + process.name));
     Member member;
     member.process = process;
     member.leader_slept_ns = slept_ns(process);
@@ -119,6 +122,7 @@ void NodeCheckpoint::quiesce_round() {
   launchers_ = census.launchers;
   const std::size_t known = members_.size();
   call_new_members(census);
+  if (is_over()) return;
   waited_for_ = census.pending;
   waited_for_.insert(waited_for_.end(), census.dormant.begin(), census.dormant.end());
   const Process* const stopped = find_stopped(census);

@@ -219,6 +219,8 @@ Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexce
       ThreadState& state = kept.threads[i];
       if (state.phase.load() != ThreadPhase::parked || (state.tid == pid) != main) continue;
       complete_thread(state);
+      if (state.attributes.filter != kept.threads[0].attributes.filter)
+        return error(ErrorCode::unsupported, FixedString<320>("thread ").append_signed(state.tid).append(" filters its system calls (seccomp)"));
       image::ThreadRecord record;
       record.tid = state.tid;
       record.name = arena.copy(state.name);

@@ -26,6 +26,7 @@ void read_own_attributes(ThreadAttributes& attributes) noexcept {
   const long identity = sys::call(SYS_arch_prctl, kGetProcessorIdentity);
   attributes.processor_identity = identity < 0 ? 1 : static_cast<std::int32_t>(identity);
   for (int which = 0; which != 3; ++which) attributes.speculation[which] = value_of(sys::call(SYS_prctl, PR_GET_SPECULATION_CTRL, which, 0, 0, 0));
+  attributes.filter = value_of(sys::call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0));
   attributes.no_new_privileges = sys::call(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
   attributes.memory = {};
   sys::call(SYS_get_mempolicy, &attributes.memory.mode, attributes.memory.nodes, kPolicyNodes, nullptr, 0);

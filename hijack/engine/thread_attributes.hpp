@@ -14,6 +14,7 @@ struct ThreadAttributes {
   std::int32_t time_stamp;            // PR_GET_TSC
   std::int32_t processor_identity;    // ARCH_GET_CPUID
   std::int32_t speculation[3];        // PR_GET_SPECULATION_CTRL of store bypass, indirect branches, flushing the first cache
+  std::int32_t filter;                // PR_GET_SECCOMP
   bool no_new_privileges;             // PR_GET_NO_NEW_PRIVS
   MemoryPolicy memory;
 };
