@@ -20,7 +20,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -48,10 +50,29 @@ bool is_waiting(pid_t pid) {
   return sleeps && goes_on;
 }
 
-// A signal that comes before the process waits does not end its waiting, and many programs look for what a handler has noted only then. Nothing tells when a
-// process waits; one that computes is not waited for long.
-void wait_until_it_waits(pid_t pid) {
-  for (int waited_ms = 0; waited_ms != kRedrawPatienceMs && pid > 0 && !is_waiting(pid); ++waited_ms) ::poll(nullptr, 0, 1);
+// All processes of the namespace that `first` is process 1 of, but for our own.
+std::vector<pid_t> processes_of(pid_t first) {
+  const auto link_of = [](const std::string& process, const char* link) {
+    std::error_code gone;
+    return std::filesystem::read_symlink("/proc/" + process + link, gone).string();
+  };
+  const std::string wanted = link_of(std::to_string(first), "/ns/pid"), own = link_of("self", "/exe");
+  std::vector<pid_t> found;
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos || wanted.empty() || link_of(name, "/ns/pid") != wanted || link_of(name, "/exe") == own) continue;
+    found.push_back(std::atoi(name.c_str()));
+  }
+  return found;
+}
+
+// A signal that comes before a process waits does not end its waiting, and many programs look for what a handler has noted only then; and one program passes a
+// change of size on to the next. Nothing tells when a process waits; those that compute are not waited for long.
+void wait_until_all_wait(pid_t first) {
+  int waited_ms = 0;
+  for (const pid_t pid : processes_of(first))
+    for (; waited_ms != kRedrawPatienceMs && ::kill(pid, 0) == 0 && !is_waiting(pid); ++waited_ms) ::poll(nullptr, 0, 1);
 }
 
 class Session {
@@ -140,7 +161,7 @@ void Session::redraw() const {
   if (!how_.has_terminal) return;
   const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   const pid_t group = terminal ? ::tcgetpgrp(terminal.get()) : -1;
-  wait_until_it_waits(group);
+  wait_until_all_wait(how_.first_process);
   if (group > 0 && group != ::getpgrp()) ::kill(-group, SIGWINCH);
   else if (root_) ::syscall(SYS_pidfd_send_signal, root_.get(), SIGWINCH, nullptr, 0);
 }
