@@ -30,6 +30,7 @@
 #include "restart_wrapper/birth.hpp"
 #include "restart_wrapper/clocks.hpp"
 #include "restart_wrapper/control.hpp"
+#include "restart_wrapper/kinds/file_locks.hpp"
 #include "restart_wrapper/member.hpp"
 #include "restart_wrapper/shared_memory.hpp"
 #include "restart_wrapper/unique_fd.hpp"
@@ -221,7 +222,7 @@ Status Attempt::recreate_descriptions() {
 Status Attempt::complete_descriptions() {
   for (const Kind& kind : kinds())
     if (const auto all = all_of(kind); !all.empty() && kind.complete != nullptr) STASIS_TRY(kind.complete(workshop_, all));
-  return {};
+  return take_description_locks(*site_.computation, workshop_.fds);
 }
 
 std::vector<const Description*> Attempt::all_of(const Kind& kind) const {

@@ -61,6 +61,15 @@ Status set_attributes(const image::ProcessRecord& process) {
 void set_owner(const image::DescriptionRecord& record, int fd) {
   if (record.owner != 0) ::fcntl(fd, F_SETOWN, record.owner);
   if (record.owner_signal != 0) ::fcntl(fd, F_SETSIG, record.owner_signal);
+  if (record.owner != ::getpid()) return;
+  // The signals tell the number (si_fd) under which these were set, so they are set under one that the owner has.
+  if ((record.status_flags & O_ASYNC) != 0) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    ::fcntl(fd, F_SETFL, flags & ~O_ASYNC), ::fcntl(fd, F_SETFL, flags | O_ASYNC);
+  }
+  record.locks.for_each([&](const image::LockRecord& lock) {
+    if (lock.kind == image::LockKind::lease) ::fcntl(fd, F_SETLEASE, lock.exclusive ? F_WRLCK : F_RDLCK);  // somebody else has the file open: as if it had been broken
+  });
 }
 
 // Takes over what the first process has made after we were forked, under the numbers that were kept for it. The first process is not below us, but in our user

@@ -72,6 +72,7 @@ class Builder {
   void advise(const image::MappingRecord& mapping);
   void drop_shared();
   void finish();
+  void take_locks();
   void finish_limits();
 
   const PlanInput& input_;
@@ -246,9 +247,23 @@ void Builder::finish() {
 
   if (input_.executable_fd >= 0) add(OpKind::close).fd = input_.executable_fd;
   add(OpKind::close).fd = input_.image_fd;
+  take_locks();
   finish_limits();
   Op& jump = add(OpKind::jump, process_.entry, process_.fs_base);
   jump.target = process_.entry_stack;
+}
+
+// After the last file is closed: closing one takes the process's locks on it away.
+void Builder::take_locks() {
+  for (const image::DescriptorRecord& descriptor : input_.image->descriptors())
+    descriptor.locks.for_each([&](const image::LockRecord& lock) {
+      struct flock wanted{};
+      wanted.l_type = lock.exclusive ? F_WRLCK : F_RDLCK;
+      wanted.l_whence = SEEK_SET;
+      wanted.l_start = static_cast<off_t>(lock.start), wanted.l_len = static_cast<off_t>(lock.length);
+      Op& op = add(OpKind::lock_file);
+      op.fd = descriptor.fd, op.data = keep_struct(wanted);
+    });
 }
 
 // Last, because they may forbid what was done above: memory beyond RLIMIT_AS, descriptors beyond RLIMIT_NOFILE.
@@ -281,6 +296,7 @@ std::uint64_t largest_plan_size(const image::Image& image, const LiveVdso& vdso)
   std::uint64_t size = sizeof(PlanHeader) + image.page_runs().size() * sizeof(image::PageRun);
   for (const image::MappingRecord& mapping : image.mappings()) size += 12 * sizeof(Op) + mapping.path.size() + 32;
   size += image.shared_memory().size() * sizeof(Op) + 64 * (sizeof(Op) + 64) + (vdso.pieces.size() + 8) * 4 * sizeof(Op);
+  for (const image::DescriptorRecord& descriptor : image.descriptors()) size += descriptor.locks.size() * (sizeof(Op) + sizeof(struct flock) + 16);
   return size + image.process().vdso.size() + image.process().auxiliary_vector.size() + sizeof(image::Handoff) + 4096;
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <set>
 
+#include "restart_wrapper/kinds/file_locks.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/namespace.hpp"
 
@@ -97,7 +98,7 @@ Status preflight(const Computation& computation) {
     for (const Kind& kind : kinds()) known |= kind.kind == description.record.kind;
     if (!known) return error(ErrorCode::image_version, "a kind of descriptor that this version does not know: " + label(description));
   }
-  return {};
+  return check_locks(computation);
 }
 
 }  // namespace stasis::restart

@@ -221,6 +221,28 @@ constexpr std::string_view name_of(DescriptionKind kind) noexcept {
   return "unknown";
 }
 
+enum class LockKind : std::uint8_t {
+  process = 1,      // fcntl(F_SETLK): the process's, whatever it was taken by
+  description = 2,  // fcntl(F_OFD_SETLK): the open file description's
+  file = 3,         // flock(2): the same, the whole file
+  lease = 4,        // fcntl(F_SETLEASE)
+};
+
+// A lock or lease that is held on a file.
+struct LockRecord {
+  LockKind kind = LockKind::process;
+  bool exclusive = false;
+  std::uint64_t start = 0;
+  std::uint64_t length = 0;  // 0: up to the end of the file, however long that grows
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("kind", self.kind);
+    archive("exclusive", self.exclusive);
+    archive("start", self.start);
+    archive("length", self.length);
+  }
+};
+
 // An open file description: what dup and fork share. Ids are those of proto::Elected, equal in all images of a node.
 struct DescriptionRecord {
   std::uint64_t id = 0;
@@ -244,6 +266,7 @@ struct DescriptionRecord {
   bool semaphore = false;           // event_counter: EFD_SEMAPHORE
   std::string_view removed_name;    // regular files whose `path` is another name: the one that /proc/self/fd says and that is gone
   std::string_view state;           // what only this kind has: the record in core/image/states/, encoded (codec.hpp)
+  Sequence<LockRecord> locks{};     // that belong to the description
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -267,6 +290,7 @@ struct DescriptionRecord {
     archive("semaphore", self.semaphore);
     archive("removed_name", self.removed_name);
     archive("state", self.state);
+    archive("locks", self.locks);
   }
 };
 
@@ -274,11 +298,13 @@ struct DescriptorRecord {
   std::int32_t fd = 0;
   bool close_on_exec = false;
   std::uint64_t description = 0;  // id of a DescriptionRecord of this image
+  Sequence<LockRecord> locks{};   // that the process has taken by it
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("fd", self.fd);
     archive("close_on_exec", self.close_on_exec);
     archive("description", self.description);
+    archive("locks", self.locks);
   }
 };
 

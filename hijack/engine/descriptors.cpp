@@ -4,6 +4,7 @@
 
 #include <linux/kcmp.h>
 
+#include "hijack/engine/file_locks.hpp"
 #include "hijack/engine/other_name.hpp"
 #include "hijack/kinds/queue_refill.hpp"
 #include "hijack/rt/fault.hpp"
@@ -60,6 +61,7 @@ class Lister {
         STASIS_TRY(find_in_flight(i));
         STASIS_TRY_VALUE(all_.descriptions[i].other_end, end_to_refill_from(all_.descriptions[i].fd, arena_));
       }
+    spread_locks();
     OtherName names(arena_, all_.descriptions);
     for (Description& description : all_.descriptions) find_other_name(description, names);
     return all_;
@@ -75,7 +77,23 @@ class Lister {
     record.fd = fd;
     record.close_on_exec = (sys::call(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC) != 0;
     record.description = index;
+    if (S_ISREG(description.status.st_mode) || S_ISDIR(description.status.st_mode)) STASIS_TRY(find_locks(record, index));
     return all_.descriptors.add(record) ? Status() : Status(out_of_arena());
+  }
+
+  Status find_locks(image::DescriptorRecord& descriptor, std::uint32_t index) noexcept {
+    STASIS_TRY_VALUE(const FileLocks locks, read_locks(descriptor.fd, arena_));
+    descriptor.locks = {locks.of_process.begin(), locks.of_process.size()};
+    all_.descriptions[index].record.locks = {locks.of_description.begin(), locks.of_description.size()};
+    all_.descriptions[index].locked_by_process |= !locks.of_process.empty();
+    return {};
+  }
+
+  // Locks of the process are on the file, not on one of its descriptions.
+  void spread_locks() noexcept {
+    for (const Description& locked : all_.descriptions)
+      for (Description& other : all_.descriptions)
+        if (locked.locked_by_process && other.record.inode == locked.record.inode && other.record.device == locked.record.device) other.locked_by_process = true;
   }
 
   Status find_in_flight(std::uint32_t socket) noexcept {

@@ -18,10 +18,25 @@ Result<OwnedFd> readable_copy(int fd) noexcept {
 
 }  // namespace
 
-Status record_content(int fd, std::uint64_t size, image::ContentRange& range, Sink& sink) noexcept {
+namespace {
+
+// By the descriptor itself, whose offset must stay: bytes that are zero are taken for holes.
+Status record_by_own(int fd, std::uint64_t size, Sink& sink) noexcept {
+  char buffer[4096];
+  for (std::uint64_t at = 0; at < size;) {
+    const long got = sys::call(SYS_pread64, fd, buffer, size - at < sizeof buffer ? size - at : sizeof buffer, at);
+    if (got < 0) return system_error("read a file's content", got);
+    if (got == 0) break;
+    bool zero = true;
+    for (long i = 0; i != got && zero; ++i) zero = buffer[i] == 0;
+    if (!zero) STASIS_TRY(sink.image.add_copy(sink.runs, at, buffer, static_cast<std::uint64_t>(got)));
+    at += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+Status record_by_copy(int fd, std::uint64_t size, Sink& sink) noexcept {
   STASIS_TRY_VALUE(const OwnedFd file, readable_copy(fd));
-  range.first = sink.runs.size();
-  range.present = true;
   char buffer[4096];
   for (std::uint64_t at = 0; at < size;) {
     const long data = sys::call(SYS_lseek, file.get(), at, SEEK_DATA);
@@ -38,6 +53,17 @@ Status record_content(int fd, std::uint64_t size, image::ContentRange& range, Si
     }
     if (at < end) break;  // shorter than it was
   }
+  return {};
+}
+
+}  // namespace
+
+Status record_content(const Description& description, std::uint64_t size, image::ContentRange& range, Sink& sink) noexcept {
+  const bool unreadable = (description.record.status_flags & O_ACCMODE) == O_WRONLY;
+  if (description.locked_by_process && unreadable) return error(ErrorCode::unsupported, "a file without a name that is locked and open for writing only");
+  range.first = sink.runs.size();
+  range.present = true;
+  STASIS_TRY(description.locked_by_process ? record_by_own(description.fd, size, sink) : record_by_copy(description.fd, size, sink));
   range.count = sink.runs.size() - range.first;
   return {};
 }

@@ -26,6 +26,7 @@ struct InFlight {
 struct Description {
   int fd = -1;
   List<InFlight> in_flight;       // sockets: in the order of the queue
+  bool locked_by_process = false; // files: opening it again and closing that would take the program's locks away (engine/file_locks.hpp)
   std::uint64_t other_end = 0;    // TCP: inode of the other end's socket, if more is under way than the receive queue has taken
   std::string_view refilled;      // TCP: all that was under way, queue included, after it was taken out and sent again (queue_refill.hpp)
   struct stat status = {};
@@ -51,8 +52,8 @@ struct Kind {
 // In the order of the table; null if there is none for it.
 const Kind* find_kind(Description& description) noexcept;
 
-// Shared by kinds: the whole content of the file behind `fd` (regular or memory file), holes left out.
-Status record_content(int fd, std::uint64_t size, image::ContentRange& range, Sink& sink) noexcept;
+// Shared by kinds: the whole content of the file behind `description` (regular or memory file), `size` bytes, holes left out.
+Status record_content(const Description& description, std::uint64_t size, image::ContentRange& range, Sink& sink) noexcept;
 
 // Keeps what only the kind has with the description. Errors: system when the arena is full.
 template <class State>

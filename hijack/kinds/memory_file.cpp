@@ -12,7 +12,7 @@ bool recognise(Description& description) noexcept {
 }
 
 Status record(Description& description, Sink& sink) noexcept {
-  return record_content(description.fd, description.record.size, description.record.content, sink);
+  return record_content(description, description.record.size, description.record.content, sink);
 }
 
 }  // namespace

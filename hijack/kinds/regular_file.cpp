@@ -25,8 +25,9 @@ Status make_durable(const Description& description) noexcept {
 Status keep_copy(Description& description, Sink& sink) noexcept {
   image::DescriptionRecord& record = description.record;
   if (record.size > kSmall || record.size > sink.copies_left || !may(record, R_OK)) return {};
+  if (description.locked_by_process && (record.status_flags & O_ACCMODE) == O_WRONLY) return {};  // could not be read without losing the lock
   sink.copies_left -= record.size;
-  return record_content(description.fd, record.size, record.content, sink);
+  return record_content(description, record.size, record.content, sink);
 }
 
 bool recognise(Description& description) noexcept {
@@ -41,7 +42,7 @@ Status record(Description& description, Sink& sink) noexcept {
   const bool written = (record.status_flags & O_ACCMODE) != O_RDONLY;
   if (record.deleted && written && description.status.st_nlink != 0)  // bytes written later would not reach the other name
     return error(ErrorCode::unsupported, FixedString<320>("a file whose name was removed and whose other name was not found: ").append(record.path));
-  if (record.deleted) return record_content(description.fd, record.size, record.content, sink);
+  if (record.deleted) return record_content(description, record.size, record.content, sink);
   if (kernels) return {};
   if (written) STASIS_TRY(make_durable(description));
   return keep_copy(description, sink);

@@ -28,6 +28,7 @@ enum class OpKind : std::uint32_t {
   control,      // prctl(flags, offset)
   limit,        // prlimit of this process: resource in `flags`, struct rlimit64 at `data`
   close,        // close(fd)
+  lock_file,    // fcntl(fd, F_SETLK, struct flock at `data`)
   jump,         // FS = length, stack pointer = target, go to `address`; the last one
 };
 

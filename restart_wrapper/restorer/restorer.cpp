@@ -57,6 +57,7 @@ constexpr std::string_view name_of(OpKind kind) {
     case OpKind::memory_map: return "set the memory map";
     case OpKind::control: return "prctl";
     case OpKind::limit: return "set a limit";
+    case OpKind::lock_file: return "lock a file";
     case OpKind::close: return "close";
     case OpKind::jump: return "jump";
   }
@@ -202,6 +203,7 @@ Failure carry_out(const PlanHeader& plan, const Op& op) {
     case OpKind::memory_map: result = kernel::call(kernel::kPrctl, PR_SET_MM, PR_SET_MM_MAP, data, length, 0); break;
     case OpKind::control: result = kernel::call(kernel::kPrctl, op.flags, static_cast<long>(op.offset), 0, 0, 0); break;
     case OpKind::limit: result = kernel::call(kernel::kPrlimit, 0, op.flags, data, 0); break;
+    case OpKind::lock_file: result = kernel::call(kernel::kFcntl, op.fd, kernel::kSetLock, data); break;
     case OpKind::close: result = kernel::call(kernel::kClose, op.fd); break;
     case OpKind::jump: jump(op);
   }
