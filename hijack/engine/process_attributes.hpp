@@ -1,9 +1,11 @@
-// What the kernel keeps for a whole process and can be set only from inside its finished memory: what a core dump holds, huge pages, merging, and
-// execution of what was writable.
+// What the kernel keeps for a whole process and can be set only from inside its finished memory: what a core dump holds, huge pages, merging, locking,
+// and execution of what was writable.
 //
 // World: hijack, leader; afterwards the restored main thread.
 #pragma once
 #include <cstdint>
+
+#include "hijack/rt/memory.hpp"
 
 namespace stasis::hijack {
 
@@ -11,6 +13,7 @@ struct ProcessAttributes {
   std::int32_t thp_disabled;       // PR_GET_THP_DISABLE
   std::int32_t merges_memory;      // PR_GET_MEMORY_MERGE
   std::int32_t write_or_execute;   // PR_GET_MDWE
+  FutureLocks future_locks;        // mlockall(MCL_FUTURE)
   bool has_dump_filter;
   std::uint64_t dump_filter;       // /proc/self/coredump_filter
 };

@@ -10,6 +10,7 @@
 #include "core/environment.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/file.hpp"
+#include "hijack/rt/memory.hpp"
 #include "hijack/rt/text.hpp"
 
 namespace stasis::hijack {
@@ -112,7 +113,7 @@ Status renew_kept() noexcept {
   if (saved.kept_before != nullptr) sys::call(SYS_munmap, saved.kept_before, sizeof(Kept));
   saved.kept_before = saved.kept;
   saved.kept = nullptr;
-  const long place = sys::call(SYS_mmap, nullptr, sizeof(Kept), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const long place = map_unlocked(sizeof(Kept));
   if (sys::failed(place)) return system_error("reserve memory for the checkpoint", place);
   sys::call(SYS_madvise, place, sizeof(Kept), MADV_NOHUGEPAGE);
   saved.kept = reinterpret_cast<Kept*>(place);
