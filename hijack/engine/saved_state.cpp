@@ -145,6 +145,7 @@ Status save_process_state(Arena& arena) noexcept {
   const long registrations = sys::call(SYS_membarrier, kMembarrierRegistrations, 0, 0);
   saved.membarrier = registrations > 0 ? static_cast<std::int32_t>(registrations) : 0;
   read_process_attributes(saved.attributes);
+  saved.usage = process_usage();
   return {};
 }
 

@@ -19,6 +19,7 @@
 #include "core/image/handoff.hpp"
 #include "hijack/engine/area_state.hpp"
 #include "hijack/engine/process_attributes.hpp"
+#include "hijack/engine/processor_time.hpp"
 #include "hijack/engine/restart_call.hpp"
 #include "hijack/engine/thread_attributes.hpp"
 #include "hijack/rt/arena.hpp"
@@ -67,6 +68,7 @@ struct ThreadState {
   std::uint32_t affinity_bytes;
   char name[16];
   ThreadAttributes attributes;
+  Usage usage;
   StopBy stop;
 };
 
@@ -113,6 +115,7 @@ struct SavedState {
   std::uint64_t xcomp_permitted;     // ARCH_GET_XCOMP_PERM
   std::int32_t membarrier;           // MEMBARRIER_CMD_GET_REGISTRATIONS
   ProcessAttributes attributes;
+  ProcessUsage usage;
   rlimit processes;                  // RLIMIT_NPROC
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer

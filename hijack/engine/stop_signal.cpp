@@ -160,6 +160,7 @@ void describe_self(ThreadState& state, ucontext_t* context) noexcept {
   const long slack = sys::call(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
   state.timer_slack = slack > 0 ? static_cast<std::uint64_t>(slack) : 0;
   read_own_attributes(state.attributes);
+  state.usage = thread_usage();
   std::uint64_t pending = 0;
   sys::call(SYS_rt_sigpending, &pending, sizeof pending);
   state.pending = pending & ~(std::uint64_t{1} << (kStopSignal - 1));

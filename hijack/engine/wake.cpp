@@ -111,6 +111,7 @@ void become_thread(ThreadState& state) noexcept {
   if (bound) sys::call(SYS_sched_setaffinity, 0, state.affinity_bytes, state.affinity);  // on another node there may be none of these
   if (state.scheduling.size != 0) sys::call(SYS_sched_setattr, 0, &state.scheduling, 0);  // lower priorities are always allowed
   take_attributes(state.attributes);
+  continue_thread_usage(state.usage);
   drop_capabilities();
 }
 
@@ -315,6 +316,7 @@ void rejoin(void* argument) noexcept {
   saved.handoff = {};
   write_slot(MemberState::running);
   start_timers();
+  continue_process_usage(saved.usage);
   gate.released.store(1);
   sys::call(SYS_futex, &gate.released, FUTEX_WAKE_PRIVATE, 0x7fffffff);
   go_on(*static_cast<const ThreadState*>(argument));

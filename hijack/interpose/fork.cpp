@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "hijack/engine/membership.hpp"
+#include "hijack/engine/processor_time.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/interpose/real.hpp"
@@ -17,6 +18,7 @@ namespace {
 void in_child() noexcept {
   if (settings.standing != Standing::member) return;
   forget_checkpoint();
+  begin_usage();
   become_member();
   write_slot(MemberState::running);
 }

@@ -8,8 +8,11 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
+#include <sys/times.h>
+#include <time.h>
 #include <unistd.h>
 
 extern "C" {
