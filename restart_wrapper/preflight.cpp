@@ -64,13 +64,22 @@ Status check_mapped_file(const image::MappingRecord& mapping) {
   return {};
 }
 
-Status check_process(const image::Image& image, std::set<std::string_view>& seen) {
+// Files of which the image has a copy: they are brought back before anything is mapped.
+std::set<std::string_view> kept_files(const Computation& computation) {
+  std::set<std::string_view> paths;
+  for (const auto& [id, description] : computation.descriptions)
+    if (description.record.kind == image::DescriptionKind::regular_file && description.content != nullptr && !description.record.deleted) paths.insert(description.record.path);
+  return paths;
+}
+
+Status check_process(const image::Image& image, const std::set<std::string_view>& kept, std::set<std::string_view>& seen) {
   const image::ProcessRecord& process = image.process();
   if (process.user != ::geteuid())
     return error(ErrorCode::rejected, "process " + std::to_string(process.pid) + " belongs to user " + std::to_string(process.user));
   for (const image::MappingRecord& mapping : image.mappings()) {
     if (mapping.kind != image::MappingKind::file_private && mapping.kind != image::MappingKind::file_shared) continue;
-    if (seen.insert(mapping.path).second) STASIS_TRY(check_mapped_file(mapping));
+    const bool comes_back = mapping.kind == image::MappingKind::file_shared && kept.contains(mapping.path);
+    if (seen.insert(mapping.path).second && !comes_back) STASIS_TRY(check_mapped_file(mapping));
   }
   const std::string directory(process.directory);
   struct stat status{};
@@ -83,8 +92,9 @@ Status check_process(const image::Image& image, std::set<std::string_view>& seen
 
 Status preflight(const Computation& computation) {
   STASIS_TRY(check_machine(computation));
+  const std::set<std::string_view> kept = kept_files(computation);
   std::set<std::string_view> seen;
-  for (const image::Image& image : computation.members) STASIS_TRY(check_process(image, seen));
+  for (const image::Image& image : computation.members) STASIS_TRY(check_process(image, kept, seen));
   for (const auto& [id, memory] : computation.shared_memory)
     if (!memory.record.other_name.empty()) STASIS_TRY(check_shared_file(std::string(memory.record.other_name), memory.record.size));
   for (const Kind& kind : kinds()) {

@@ -8,6 +8,7 @@
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/settings.hpp"
 #include "hijack/rt/log.hpp"
 
 namespace stasis::hijack {
@@ -104,6 +105,7 @@ Status Recorder::write_memory() noexcept {
   MemoryWriter memory(image_, scan_, restless);
   STASIS_TRY(memory.open(arena_));
   Sink sink{arena_, image_, content_runs_, &descriptors_.descriptions};
+  sink.changeable_left = settings.keep_files;
   STASIS_TRY(record_descriptions(descriptors_, elected_, sink));
   STASIS_TRY(write_shared_memory(memory));
   for (const Mapping& mapping : map_.mappings) {

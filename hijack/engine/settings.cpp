@@ -40,12 +40,22 @@ void read_preload(std::string_view value) noexcept {
   }
 }
 
+// "64M"; what is no size is 0, so that nothing is kept that nobody has asked for.
+std::uint64_t read_size(std::string_view value) noexcept {
+  Text text(value);
+  const std::uint64_t number = text.number();
+  if (text.done()) return number;
+  const std::size_t unit = std::string_view("KMG").find(text.rest().front());
+  return unit == std::string_view::npos || text.rest().size() != 1 ? 0 : number << (10 * (unit + 1));
+}
+
 void read_variable(std::string_view name, std::string_view value) noexcept {
   if (name == environment::kComputation) settings.computation = FixedString<48>(value);
   if (name == environment::kRunDirectory) settings.run_directory = FixedString<255>(value);
   if (name == environment::kStdio) read_stdio(value);
   if (name == environment::kBatch) settings.slurm = value == "slurm";
   if (name == environment::kFault) settings.fault = FixedString<63>(value);
+  if (name == environment::kKeepFiles) settings.keep_files = read_size(value);
   if (name == environment::kLog) settings.log = FixedString<255>(value);
 }
 

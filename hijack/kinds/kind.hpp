@@ -40,6 +40,7 @@ struct Sink {
   List<image::PageRun>& runs;       // of the section content_runs
   const List<Description>* descriptions = nullptr;  // all of this process, with their ids
   std::uint64_t copies_left = 64u << 20;  // bytes of files that are where they were and may be kept in case they go
+  std::uint64_t changeable_left = 0;      // the same of files that the program may change in place
 };
 
 struct Kind {

@@ -4,8 +4,11 @@
 // cannot make it shorter than the length that is recorded: the coordinator sees to it while the program runs (coordinator/written_files.hpp). Only
 // what nobody can open by its name is synced here, where everybody waits. A file without a name is kept whole; one that has a name which was not found
 // (engine/other_name.hpp) is refused if it is open for writing. Of a small file a copy is kept, should it go: what the program does between the checkpoint and its end it
-// will do again, and that includes removing its temporary files.
+// will do again, and that includes removing its temporary files. Of a file that the program can change in place (a database) a copy is kept up to a size that the
+// user sets (STASIS_KEEP_FILES), and of larger ones a fingerprint, so that a restart notices.
 // World: hijack, leader.
+#include "core/image/file_fingerprint.hpp"
+#include "core/image/states/regular_file.hpp"
 #include "hijack/kinds/kind.hpp"
 
 namespace stasis::hijack {
@@ -22,10 +25,33 @@ Status make_durable(const Description& description) noexcept {
   return {};
 }
 
+// Whether the program can write where bytes are already. (It may also have mapped the file, which takes a descriptor like that.)
+bool may_be_changed(const image::DescriptionRecord& record) noexcept {
+  return (record.status_flags & O_ACCMODE) != O_RDONLY && (record.status_flags & O_APPEND) == 0;
+}
+
+// Its bytes, or if they are too many a fingerprint.
+Status keep_changeable(Description& description, Sink& sink) noexcept {
+  image::DescriptionRecord& record = description.record;
+  const bool unreadable = (record.status_flags & O_ACCMODE) == O_WRONLY;
+  if (unreadable && (description.locked_by_process || !may(record, R_OK))) return {};  // cannot be read, or not without losing the lock
+  if (record.size <= sink.changeable_left) {
+    sink.changeable_left -= record.size;
+    return record_content(description, record.size, record.content, sink);
+  }
+  image::RegularFile state;
+  const OwnedFd again = unreadable ? open_file(record.path.data(), O_RDONLY) : OwnedFd();
+  const int fd = unreadable ? again.get() : description.fd;
+  state.has_fingerprint = image::fingerprint(record.size, state.fingerprint, [&](std::uint64_t offset, char* buffer, std::size_t length) {
+    return sys::call(SYS_pread64, fd, buffer, length, offset) == static_cast<long>(length);
+  });
+  return set_state(description, sink.arena, state);
+}
+
 Status keep_copy(Description& description, Sink& sink) noexcept {
   image::DescriptionRecord& record = description.record;
   if (record.size > kSmall || record.size > sink.copies_left || !may(record, R_OK)) return {};
-  if (description.locked_by_process && (record.status_flags & O_ACCMODE) == O_WRONLY) return {};  // could not be read without losing the lock
+  if (description.locked_by_process && (record.status_flags & O_ACCMODE) == O_WRONLY) return {};
   sink.copies_left -= record.size;
   return record_content(description, record.size, record.content, sink);
 }
@@ -45,7 +71,7 @@ Status record(Description& description, Sink& sink) noexcept {
   if (record.deleted) return record_content(description, record.size, record.content, sink);
   if (kernels) return {};
   if (written) STASIS_TRY(make_durable(description));
-  return keep_copy(description, sink);
+  return may_be_changed(record) ? keep_changeable(description, sink) : keep_copy(description, sink);
 }
 
 }  // namespace

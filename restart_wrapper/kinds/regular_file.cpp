@@ -1,7 +1,7 @@
 // Regular files.
 //
 // A file that was open for writing goes back to its length at the checkpoint: what the program wrote after it, it will write
-// again. What is cut off is kept in the store, once a file. A small file that was removed since is put back under its name from the copy in the image. A
+// again. What is cut off is kept in the store, once a file. One whose old bytes were changed in place gets them back (changed_file.hpp). A small file that was removed since is put back under its name from the copy in the image. A
 // file without a name, or a small one that was only read and has changed, comes from the image as a file without a name. Nothing that is there is
 // truncated by opening; a file that was opened by a name that it has lost, and has another, gets that name back for the moment of opening, where it is free.
 // World: programs.
@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "restart_wrapper/kinds/changed_file.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/other_name.hpp"
 #include "restart_wrapper/unique_fd.hpp"
@@ -23,6 +24,9 @@ namespace stasis::restart {
 namespace {
 
 bool is_written(const image::DescriptionRecord& record) { return (record.status_flags & O_ACCMODE) != O_RDONLY; }
+
+// Whether the program can write where bytes are already.
+bool may_be_changed(const image::DescriptionRecord& record) { return is_written(record) && (record.status_flags & O_APPEND) == 0; }
 
 bool is_in_proc(const image::DescriptionRecord& record) { return record.path.starts_with("/proc/") || record.path.starts_with("/sys/"); }
 
@@ -33,6 +37,7 @@ std::uint64_t mtime_ns(const struct stat& status) {
 enum class Origin {
   name,      // what is under the name
   put_back,  // nothing is there: the copy in the image goes there first
+  changed,   // what is there was changed in place: the copy in the image goes there first
   image,     // the content in the image, as a file without a name
 };
 
@@ -50,6 +55,13 @@ struct File {
   const Description* copy = nullptr;  // has the content
   Origin origin = Origin::name;
 
+  // The copy, under the name that leads to the file now.
+  Description with_shown_name() const {
+    Description one = *copy;
+    one.record.path = shown->record.path;
+    return one;
+  }
+
  private:
   Origin find_origin() const {
     const image::DescriptionRecord& record = shown->record;
@@ -59,7 +71,10 @@ struct File {
     struct stat status{};
     if (::stat(label(*shown).c_str(), &status) == 0) {
       const bool same = static_cast<std::uint64_t>(status.st_size) == record.size && mtime_ns(status) == record.mtime_ns;
-      return written || same ? Origin::name : Origin::image;
+      if (!written) return same ? Origin::name : Origin::image;
+      const bool changeable = std::any_of(descriptions.begin(), descriptions.end(), [](const Description* one) { return may_be_changed(one->record); });
+      const Result<bool> changed = changeable && S_ISREG(status.st_mode) ? is_changed(with_shown_name()) : false;
+      return changed && *changed ? Origin::changed : Origin::name;
     }
     if (errno != ENOENT) return Origin::name;
     const std::string directory = std::filesystem::path(label(*shown)).parent_path();
@@ -97,35 +112,32 @@ Status check_name(const Description& description) {
   return {};
 }
 
+// One of which there is no copy, but a fingerprint.
+Status check_large(const File& file) {
+  for (const Description* one : file.descriptions) {
+    if (file.copy != nullptr || one->record.deleted) continue;
+    STASIS_TRY_VALUE(const bool changed, is_changed(*one));
+    if (changed) return error(ErrorCode::file_changed, label(*one)).with("the program has changed it in place since the checkpoint, and it is larger than the copies that STASIS_KEEP_FILES lets be kept");
+  }
+  return {};
+}
+
 Status check(const Computation&, std::span<const Description* const> all) {
   for (const std::vector<const Description*>& group : by_object(all)) {
     const File file(group);
     if (file.origin == Origin::image && file.copy == nullptr && file.shown->record.size != 0)
       return error(ErrorCode::file_missing, label(*file.shown)).with("the content of a deleted file is in no image");
     if (file.origin != Origin::name) continue;
+    STASIS_TRY(check_large(file));
     for (const Description* one : group) STASIS_TRY(check_name(one->record.deleted ? *file.shown : *one));
   }
   return {};
 }
 
-// Keeps the bytes of `fd` from `length` on in `directory`, named after the file, then cuts them off.
-Status cut(const Workshop& workshop, const Description& description, int fd, std::uint64_t present) {
+// Keeps the bytes of `fd` beyond its length at the checkpoint in the store, then cuts them off.
+Status cut(const Workshop& workshop, const Description& description, int fd) {
   const std::uint64_t length = description.record.size;
-  std::error_code failure;
-  std::filesystem::create_directories(workshop.cut_directory, failure);
-  const std::string kept = workshop.cut_directory + "/" + std::to_string(description.record.inode) + "-" +
-                           std::filesystem::path(label(description)).filename().string();
-  UniqueFd source(::open(label(description).c_str(), O_RDONLY | O_CLOEXEC));
-  UniqueFd target(::open(kept.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (source && !target) return system_error("create " + kept, -errno);
-  std::string buffer(1u << 20, '\0');
-  for (std::uint64_t at = length; source && at < present;) {  // a file that may be written and not read cannot be kept
-    const ssize_t got = ::pread(source.get(), buffer.data(), std::min<std::uint64_t>(buffer.size(), present - at), static_cast<off_t>(at));
-    if (got < 0) return system_error("read " + label(description), -errno);
-    if (got == 0) break;
-    if (::write(target.get(), buffer.data(), static_cast<std::size_t>(got)) != got) return system_error("write " + kept, -errno);
-    at += static_cast<std::uint64_t>(got);
-  }
+  STASIS_TRY(keep_in(workshop.cut_directory, description.record.inode, label(description), length));
   if (::ftruncate(fd, static_cast<off_t>(length)) != 0) return system_error("shorten " + label(description), -errno);
   return {};
 }
@@ -142,7 +154,7 @@ Status open_by_name(Workshop& workshop, const Description& description) {
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return system_error("stat " + label(description), -errno);
   const auto present = static_cast<std::uint64_t>(status.st_size);
-  if (is_written(record) && S_ISREG(status.st_mode) && present > record.size) STASIS_TRY(cut(workshop, description, fd.get(), present));
+  if (is_written(record) && S_ISREG(status.st_mode) && present > record.size) STASIS_TRY(cut(workshop, description, fd.get()));
   if (::lseek(fd.get(), static_cast<off_t>(record.offset), SEEK_SET) < 0) return system_error("seek in " + label(description), -errno);
   return workshop.put(record.id, fd.release());
 }
@@ -188,6 +200,8 @@ Status open_from_image(Workshop& workshop, const File& file) {
 }
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
+  std::set<std::string> paths;
+  for (const Description* one : all) paths.insert(label(*one));
   for (const std::vector<const Description*>& group : by_object(all)) {
     const File file(group);
     if (file.origin == Origin::image) {
@@ -195,6 +209,8 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
       continue;
     }
     if (file.origin == Origin::put_back) STASIS_TRY(put_back(file));
+    if (file.origin == Origin::changed) STASIS_TRY(write_back(file.with_shown_name(), workshop.cut_directory));
+    if (may_be_changed(file.shown->record)) STASIS_TRY(put_journals_away(label(*file.shown), paths, workshop.cut_directory));
     for (const Description* member : group) {
       Description one = *member;
       if (one.record.deleted) one.record.removed_name = std::exchange(one.record.path, file.shown->record.path);
