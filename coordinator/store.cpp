@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "coordinator/log.hpp"
 #include "coordinator/written_files.hpp"
@@ -218,12 +219,15 @@ void Store::prune(std::uint64_t keep) const {
   for (const std::uint64_t number : doomed) remove_generation(number);
 }
 
-Status Store::publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored) const {
+Status Store::publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored) {
+  is_published_ = true;
   const Json document{{"computation", computation_}, {"key", key},       {"host", host_name()},
                       {"pid", ::getpid()},           {"socket", socket}, {"port", port}, {"restored", restored}, {"started", std::time(nullptr)}};
   return write_whole(directory_ + "/" + store_layout::kCoordinator, document.dump(2) + "\n", 0600, false);
 }
 
-void Store::retract() const { ::unlink((directory_ + "/" + store_layout::kCoordinator).c_str()); }
+void Store::retract() {
+  if (std::exchange(is_published_, false)) ::unlink((directory_ + "/" + store_layout::kCoordinator).c_str());
+}
 
 }  // namespace stasis::coordinator

@@ -34,10 +34,12 @@ class Store {
 
   // DIR/coordinator: where the running coordinator is, and the key; mode 0600. `port` is where nodes connect to, 0 for nowhere;
   // `restored` the generation that is being brought back, 0 for none.
-  Status publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored) const;
-  void retract() const;
+  Status publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored);
+  // Once: as soon as it is gone another coordinator may publish itself.
+  void retract();
 
  private:
+  bool is_published_ = false;
   std::string directory_;
   std::string computation_;
 };

@@ -116,7 +116,7 @@ TEST_F(StoreTest, WhatIsNotThereCannotBeMadeDurable) {
 }
 
 TEST_F(StoreTest, NodesFindTheRootByTheStore) {
-  const auto store = Store::open(directory_, false, "");
+  auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
   EXPECT_EQ(read_root_address(directory_).error().code, ErrorCode::no_coordinator);
   ASSERT_TRUE((*store).publish("abcd", "/nowhere", 0, 0).ok());
@@ -151,7 +151,7 @@ TEST_F(StoreTest, IsUsedOnceByANewProgram) {
 }
 
 TEST_F(StoreTest, KeepsTheKeyToItsOwner) {
-  const auto store = Store::open(directory_, false, "");
+  auto store = Store::open(directory_, false, "");
   ASSERT_TRUE(store.ok());
   ASSERT_TRUE((*store).publish("secret", "/dev/shm/nobody/listens", 0, 0).ok());
   struct stat status{};
@@ -161,6 +161,10 @@ TEST_F(StoreTest, KeepsTheKeyToItsOwner) {
   EXPECT_TRUE(Store::open(directory_, false, "").ok()) << "a coordinator that is gone does not keep the store busy";
   (*store).retract();
   EXPECT_FALSE(files::exists(path));
+  auto next = Store::open(directory_, false, "");
+  ASSERT_TRUE(next.ok() && (*next).publish("another", "/dev/shm/nobody/listens", 0, 0).ok());
+  (*store).retract();
+  EXPECT_TRUE(files::exists(path)) << "it is another coordinator's by now";
 }
 
 }  // namespace
