@@ -188,7 +188,7 @@ std::uint64_t controlling_terminal() noexcept {
 
 bool is_member(std::int32_t pid) noexcept {
   constexpr std::uint64_t kTickUs = 10'000;  // of /proc/PID/stat, on x86
-  return pid > 0 && read_slot(pid, read_stat(pid).field[22] * kTickUs) == MemberState::running;
+  return pid > 0 && read_slot(pid, 0) == MemberState::running && read_slot(pid, read_stat(pid).field[22] * kTickUs) == MemberState::running;
 }
 
 bool is_recorded(std::int32_t pid) noexcept {

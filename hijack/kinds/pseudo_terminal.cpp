@@ -40,9 +40,11 @@ FixedString<64> short_link(const FixedString<64>& path) noexcept {
   return target;
 }
 
+enum class Whose { members, everybody };
+
 // Calls visit(pid, descriptor, link) for each descriptor of each process that we may look at, our own first, until it says true. Whether it did.
 template <class Visit>
-bool any_descriptor(Visit&& visit) noexcept {
+bool any_descriptor(Whose whose, Visit&& visit) noexcept {
   const auto own = static_cast<std::int32_t>(sys::call(SYS_getpid));
   bool found = false;
   const auto look_at = [&](std::int32_t pid) noexcept {
@@ -59,7 +61,7 @@ bool any_descriptor(Visit&& visit) noexcept {
   if (!processes.ok()) return found;
   const Status walked = for_each_entry(processes.get(), [&](std::string_view name) -> Status {
     const auto pid = static_cast<std::int32_t>(Text(name).number());
-    if (!found && pid != 0 && pid != own) look_at(pid);
+    if (!found && pid != 0 && pid != own && (whose == Whose::everybody || is_member(pid))) look_at(pid);
     return {};
   });
   static_cast<void>(walked);
@@ -76,7 +78,7 @@ bool is_master_of(std::int32_t pid, int fd, std::string_view link, std::uint32_t
 }
 
 bool members_have_master(std::uint32_t index) noexcept {
-  return any_descriptor([&](std::int32_t pid, int fd, std::string_view link) noexcept { return is_master_of(pid, fd, link, index) && is_member(pid); });
+  return any_descriptor(Whose::members, [&](std::int32_t pid, int fd, std::string_view link) noexcept { return is_master_of(pid, fd, link, index); });
 }
 
 bool recognise(Description& description) noexcept {
@@ -134,8 +136,8 @@ class Peer {
   // By somebody's descriptor of it: there is no other way in.
   bool lift_exclusion() const noexcept {
     const FixedString<64> node = node_of(index_);
-    return any_descriptor([&](std::int32_t pid, int fd, std::string_view link) noexcept {
-      if (link != node.view() || !is_member(pid)) return false;
+    return any_descriptor(Whose::members, [&](std::int32_t pid, int fd, std::string_view link) noexcept {
+      if (link != node.view()) return false;
       const OwnedFd process(sys::call(SYS_pidfd_open, pid, 0));
       const OwnedFd copy(sys::call(SYS_pidfd_getfd, process.get(), fd, 0));
       return sys::call(SYS_ioctl, copy.get(), TIOCNXCL) == 0;
@@ -151,11 +153,11 @@ class Peer {
 // Who has the slave open, if anybody has: -1 nobody, 0 a member, else the process outside the computation.
 std::int32_t holder_of_slave(std::uint32_t index) noexcept {
   const FixedString<64> node = node_of(index);
-  if (any_descriptor([&](std::int32_t pid, int, std::string_view link) noexcept { return link == node.view() && is_member(pid); })) return 0;
+  if (any_descriptor(Whose::members, [&](std::int32_t, int, std::string_view link) noexcept { return link == node.view(); })) return 0;
   struct stat wanted {};
   if (sys::call(SYS_newfstatat, AT_FDCWD, node.c_str(), &wanted, 0) < 0) return -1;
   std::int32_t outside = -1;
-  any_descriptor([&](std::int32_t pid, int fd, std::string_view link) noexcept {
+  any_descriptor(Whose::everybody, [&](std::int32_t pid, int fd, std::string_view link) noexcept {
     struct stat found {};
     FixedString<64> path = process_path(pid, "fd/");
     path.append_signed(fd);
@@ -217,7 +219,7 @@ Status record(Description& description, Sink& sink) noexcept {
   if (const long result = sys::call(SYS_ioctl, description.fd, TIOCGPTN, &state.index); result < 0) return system_error("TIOCGPTN", result);
   const int master = description.fd;
   const long flags = sys::call(SYS_fcntl, master, F_GETFL);
-  sys::call(SYS_fcntl, master, F_SETFL, flags | O_NONBLOCK);
+  sys::call(SYS_fcntl, master, F_SETFL, (flags | O_NONBLOCK) & ~O_ASYNC);  // nobody shall get a SIGIO for what we do
   const Status recorded = record_pair(master, state, sink);
   sys::call(SYS_fcntl, master, F_SETFL, flags);
   STASIS_TRY(recorded);

@@ -41,6 +41,7 @@ class Foreground {
   explicit Foreground(int slave) noexcept : slave_(slave) {
     const auto own = static_cast<int>(sys::call(SYS_getpgid, 0));
     if (sys::call(SYS_ioctl, slave, TIOCGPGRP, &group_) < 0 || group_ <= 0 || own == group_) return;
+    if (sys::call(SYS_kill, -group_, 0) == -ESRCH) return;  // it could not be the foreground again
     taken_ = sys::call(SYS_ioctl, slave, TIOCSPGRP, &own) == 0;
   }
   ~Foreground() {

@@ -66,10 +66,18 @@ Status check(const Computation&, std::span<const Description* const> all) {
   return {};
 }
 
+// What is mounted there shall not be seen outside the namespace: by root it would be, who has no user namespace (mount_namespaces(7)).
+Status keep_inside(const char* path) {
+  for (const char* mounted : {path, "/dev", "/"})
+    if (::mount(nullptr, mounted, nullptr, MS_SLAVE, nullptr) == 0) return {};
+  return system_error(std::string("keep mounts inside ") + path, -errno);
+}
+
 // Mounts an instance of our own, in which nobody has a number. Returns the directory that it covers.
 Result<int> mount_instance() {
   const int covered = ::open(kDirectory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (covered < 0) return system_error(std::string("open ") + kDirectory, -errno);
+  STASIS_TRY(keep_inside(kDirectory));
   if (::mount("devpts", kDirectory, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620") != 0)
     return system_error(std::string("mount ") + kDirectory, -errno);
   // Where it is a file of the covered instance, not the device that looks for the directory beside it.
@@ -77,6 +85,7 @@ Result<int> mount_instance() {
   struct stat multiplexer{}, directory{};
   const bool other = ::statfs(kMultiplexer, &system) == 0 && system.f_type == kMagic && ::stat(kMultiplexer, &multiplexer) == 0 &&
                      ::stat(kDirectory, &directory) == 0 && multiplexer.st_dev != directory.st_dev;
+  if (other) STASIS_TRY(keep_inside(kMultiplexer));
   if (other && ::mount("/dev/pts/ptmx", kMultiplexer, nullptr, MS_BIND, nullptr) != 0) return system_error(std::string("mount ") + kMultiplexer, -errno);
   return covered;
 }
