@@ -82,6 +82,7 @@ class Attempt {
   std::vector<const Description*> all_of(const Kind& kind) const;
   void raise_last_id() const;
   Status make_tree();
+  bool had_foreground() const;
   Status set_terminals() const;
   void give_terminal() const;
   Status gather(Step step);
@@ -267,6 +268,14 @@ Status Attempt::make_tree() {
   return {};
 }
 
+// Whether the program had the terminal; else the modes were those of a shell that waited for its next command.
+bool Attempt::had_foreground() const {
+  const auto& members = site_.computation->members;
+  const auto root = std::find_if(members.begin(), members.end(), [&](const image::Image& image) { return image.process().pid == site_.computation->root; });
+  return root != members.end() &&
+         std::any_of(members.begin(), members.end(), [&](const image::Image& image) { return image.process().group == root->process().foreground_group; });
+}
+
 // Terminals that the program was launched from get the modes that it had given them. Their size is what they have here; one that has none gets the old one.
 Status Attempt::set_terminals() const {
   for (const auto& [id, description] : site_.computation->descriptions) {
@@ -274,7 +283,7 @@ Status Attempt::set_terminals() const {
     if (description.record.kind != image::DescriptionKind::terminal || fd == site_.fds.end()) continue;
     STASIS_TRY_VALUE(const image::Terminal state, state_of<image::Terminal>(description));
     sys::TerminalModes modes;
-    if (modes.take(state.modes)) sys::set_modes(fd->second, modes);
+    if (had_foreground() && modes.take(state.modes)) sys::set_modes(fd->second, modes);
     winsize size{};
     if (state.size.size() == sizeof size && ::ioctl(fd->second, TIOCGWINSZ, &size) == 0 && size.ws_row == 0 && size.ws_col == 0)
       ::ioctl(fd->second, TIOCSWINSZ, state.size.data());

@@ -101,7 +101,7 @@ def wait_for_all_gone():
         os.waitpid(pid, 0)
 
 
-# Scenario: command, then what is done before the checkpoint and what after the restart. A text is typed, a tuple must be shown.
+# Scenario: command, then what is done before the checkpoint and what after the restart. A text is typed (after ! it is written into a FIFO), a tuple must be shown.
 INNER_SHELL = "bash --norc --noprofile -i"
 SCENARIOS = {
     # readline redraws the line that was being typed; jobs, the size, and the exit status are the shell's own business and work.
@@ -122,10 +122,12 @@ SCENARIOS = {
     "named": ("/usr/bin/python3 -q", [(">>> ",), "import os; pairs = [os.openpty() for i in range(9)]; names = [os.ttyname(s) for m, s in pairs] + [os.ttyname(0)]\r", ("\n>>> ",)],
               [(">>> ",), "[os.ttyname(s) for m, s in pairs] + [os.ttyname(0)] == names\r", ("\nTrue\n",), "open(names[-1], 'w').write('to it by name\\n')\r", ("\nto it by name\n",),
                "os.readlink('/proc/self/fd/0') == names[-1]\r", ("\nTrue\n",), "exit(5)\r", ("left 5",)]),
-    "vim": ("vim.tiny -u NONE -N -i NONE -n text", [("\"text\"",), "ifirst line\rsecond", ("second",)],
+    "vim": ("vim -u NONE -N -i NONE -n text", [("\"text\"",), "ifirst line\rsecond", ("second",)],
             [("first line.*second.*INSERT",), " half\x1b:set lines? columns?\r", ("lines=31.*columns=111",), "\r:wq\r", ("left 0",), "cat text\r", ("first line\nsecond half",)]),
     "nano": ("nano -I text", [("GNU nano",), "first line\rsecond", ("second",)],
              [("GNU nano.*first line.*second",), " half\x0f", ("File Name to Write",), "\r", ("Wrote 2 lines",), "\x18", ("left 0",), "cat text\r", ("first line\nsecond half",)]),
+    # In the background the modes are the shell's, who edits a line: they are not the program's to come back with.
+    "background": ("sh -c 'echo up; read word <go; stty -a; echo left $word'", [("\\[1\\].*up\n",)], ["!end\n", (" icanon .* echo .*left end",)]),
     "less": ("less text", [("line 1\n",), " ", ("line 3",)], ["q", ("left 0",)]),
     "script": (f"script -q -c \"env PS1='inner> ' {INNER_SHELL}\" typescript", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
                [("inner> echo value\\$\\(\\(n",), "+1))\r", ("\nvalue43",), "until [ \"$(stty size)\" = \"31 111\" ]; do :; done; tty\r", ("\n/dev/pts/\\d+",), "exit 7\r", ("left",), "grep -c value43 typescript\r", ("\n1",)]),
@@ -142,8 +144,16 @@ def act(terminal, steps):
     for step in steps:
         if isinstance(step, tuple):
             terminal.look(step[0])
+        elif step.startswith("!"):
+            with open("go", "w") as file:
+                file.write(step[1:])
         else:
             terminal.type(step)
+
+
+def in_background(terminal, command):
+    terminal.look("outer> ")
+    terminal.type(f"{command} &\r")
 
 
 def at_shell(terminal, command, becomes):
@@ -165,7 +175,11 @@ def run(name):
     os.mkdir("screens", 0o700)
     becomes = name == "leader"
     terminal = Terminal(24, 80, environment)
-    at_shell(terminal, f"{STASIS} launch --dir {place}/store -- {command}", becomes)
+    if name == "background":
+        os.mkfifo("go")
+        in_background(terminal, f"{STASIS} launch --dir {place}/store -- {command}")
+    else:
+        at_shell(terminal, f"{STASIS} launch --dir {place}/store -- {command}", becomes)
     act(terminal, before)
     # What shows that the program is back does so at the first new terminal, too, and there it is checkpointed again.
     for size in ((31, 111),) if isinstance(after[0], str) else ((28, 90), (31, 111)):
