@@ -6,7 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string>
 #include <tuple>
 
@@ -72,6 +74,29 @@ std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<
       wanted.erase(found);
     }
   return lendings;
+}
+
+std::map<std::int32_t, std::vector<proto::SharedPart>> divide_memory(const std::map<std::int32_t, std::vector<proto::SharedExtent>>& extents,
+                                                                     const std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers) {
+  std::map<std::uint64_t, std::map<std::uint64_t, std::uint64_t>> taken;  // by object: ends of ranges by their starts, none overlapping another
+  std::map<std::int32_t, std::vector<proto::SharedPart>> all;
+  for (const auto& [pid, own] : extents) {
+    for (std::uint32_t i = 0; i != own.size(); ++i) {
+      auto& ranges = taken[answers.at(pid).at(own[i].entry).id];
+      std::uint64_t start = own[i].start, end = own[i].end, at = start;
+      auto next = ranges.upper_bound(start);
+      if (next != ranges.begin() && std::prev(next)->second > start) --next;
+      // What is free before each that overlaps; they become one with the extent.
+      for (; next != ranges.end() && next->first < own[i].end; next = ranges.erase(next)) {
+        if (next->first > at) all[pid].push_back({i, at, next->first});
+        at = std::max(at, next->second);
+        start = std::min(start, next->first), end = std::max(end, next->second);
+      }
+      if (at < own[i].end) all[pid].push_back({i, at, own[i].end});
+      ranges[start] = end;
+    }
+  }
+  return all;
 }
 
 }  // namespace stasis::coordinator

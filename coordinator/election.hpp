@@ -20,4 +20,8 @@ Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std
 std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories,
                                                                  std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers);
 
+// What each member puts into its image of the memory that it has mapped: who comes first what nobody before has. By pid; `answers` are those of elect().
+std::map<std::int32_t, std::vector<proto::SharedPart>> divide_memory(const std::map<std::int32_t, std::vector<proto::SharedExtent>>& extents,
+                                                                     const std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers);
+
 }  // namespace stasis::coordinator

@@ -170,7 +170,14 @@ void NodeCheckpoint::take(Connection& connection, const Frame& frame) {
     member.stopped_ns = frame.as<proto::Quiesced>().stopped_ns;
     member.progress = Progress::quiesced;  // the last one of those that are known makes the next look due
   } else if (frame.type == proto::MessageType::inventory && member.progress == Progress::quiesced && phase_ == NodePhase::elect) {
-    frame.as<proto::Inventory>().entries.for_each([&](const proto::SharedEntry& entry) { member.inventory.push_back(entry); });
+    const auto inventory = frame.as<proto::Inventory>();
+    inventory.entries.for_each([&](const proto::SharedEntry& entry) { member.inventory.push_back(entry); });
+    bool is_whole = true;
+    inventory.extents.for_each([&](const proto::SharedExtent& extent) {
+      member.extents.push_back(extent);
+      is_whole &= extent.entry < member.inventory.size();
+    });
+    if (!is_whole) return abandon(error(ErrorCode::protocol, name_of(member)).with("an extent of nothing"));
     member.progress = Progress::inventoried;
     if (all_are(row().awaited)) answer_election();
   } else if (frame.type == proto::MessageType::lent && member.progress == Progress::elected) {
@@ -215,10 +222,14 @@ void NodeCheckpoint::answer_election() {
   auto answers = elect(inventories);
   if (!answers) return abandon(answers.error());
   const auto lendings = find_lenders(inventories, *answers);
+  std::map<std::int32_t, std::vector<proto::SharedExtent>> extents;
+  for (const auto& [pid, member] : members_) extents.emplace(pid, member.extents);
+  const auto parts = divide_memory(extents, *answers);
   enter(row().next);
   for (auto& [pid, member] : members_) {
     const std::vector<proto::ElectedEntry>& entries = (*answers).at(pid);
-    proto::Elected elected{{entries.data(), static_cast<std::uint32_t>(entries.size())}, {}};
+    proto::Elected elected{{entries.data(), static_cast<std::uint32_t>(entries.size())}, {}, {}};
+    if (const auto found = parts.find(pid); found != parts.end()) elected.parts = {found->second.data(), static_cast<std::uint32_t>(found->second.size())};
     if (const auto found = lendings.find(pid); found != lendings.end()) elected.lendings = {found->second.data(), static_cast<std::uint32_t>(found->second.size())};
     member.progress = Progress::elected;
     member.connection->send(elected);

@@ -84,6 +84,7 @@ class NodeCheckpoint {
     std::uint64_t leader_slept_ns = 0;
     Connection* connection = nullptr;
     std::vector<proto::SharedEntry> inventory;
+    std::vector<proto::SharedExtent> extents;
     std::uint64_t stopped_ns = 0;
     store::ManifestImage image;
   };

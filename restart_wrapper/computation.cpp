@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "core/image/states/pseudo_terminal.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 
@@ -19,6 +21,16 @@ void merge(std::map<std::uint64_t, Shared<Record>>& all, const std::vector<Recor
   }
 }
 
+void merge_memory(std::map<std::uint64_t, SharedMemory>& all, const image::Image& image) {
+  for (const image::SharedMemoryRecord& record : image.shared_memory()) {
+    SharedMemory& memory = all.try_emplace(record.id, SharedMemory{record, {}}).first->second;
+    const std::uint64_t size = std::max(memory.record.size, record.size);
+    if (record.recorder) memory.record = record;
+    memory.record.size = size;
+    if (record.content.present) memory.parts.push_back({&image, record.content});
+  }
+}
+
 void collect(Computation& computation, const image::Image& image) {
   const image::ProcessRecord& process = image.process();
   computation.ids.insert({process.pid, process.parent, process.group, process.session});
@@ -26,7 +38,7 @@ void collect(Computation& computation, const image::Image& image) {
   for (const image::ZombieRecord& zombie : image.zombies()) computation.ids.insert({zombie.pid, zombie.group, zombie.session});
   for (const image::DescriptorRecord& descriptor : image.descriptors()) computation.used_fds.insert(descriptor.fd);
   merge(computation.descriptions, image.descriptions(), image);
-  merge(computation.shared_memory, image.shared_memory(), image);
+  merge_memory(computation.shared_memory, image);
 }
 
 Status check_together(const Computation& computation) {

@@ -20,7 +20,15 @@ struct Shared {
   const image::Image* content = nullptr;
 };
 using Description = Shared<image::DescriptionRecord>;
-using SharedMemory = Shared<image::SharedMemoryRecord>;
+// Memory may be in several images, a part in each: of who had it mapped.
+struct SharedMemory {
+  image::SharedMemoryRecord record;  // with the largest size that any of them knows; its `content` is of no use
+  struct Part {
+    const image::Image* image;
+    image::ContentRange content;
+  };
+  std::vector<Part> parts;
+};
 
 // An image as the manifest names it. `bytes` 0: nothing is known but the path.
 struct ImageFile {

@@ -19,12 +19,13 @@ std::string memory_file_name(std::string_view path);
 namespace {
 
 Status fill_mapping(const SharedMemory& memory, char* base, std::uint64_t length) {
-  if (memory.content == nullptr) return {};
-  return memory.content->read_content(memory.record.content, [&](std::uint64_t offset, std::string_view bytes) -> Status {
-    if (offset > length || bytes.size() > length - offset) return error(ErrorCode::image_damaged, memory.content->path()).with("content beyond the end of shared memory");
-    std::memcpy(base + offset, bytes.data(), bytes.size());
-    return {};
-  });
+  for (const SharedMemory::Part& part : memory.parts)
+    STASIS_TRY(part.image->read_content(part.content, [&](std::uint64_t offset, std::string_view bytes) -> Status {
+      if (offset > length || bytes.size() > length - offset) return error(ErrorCode::image_damaged, part.image->path()).with("content beyond the end of shared memory");
+      std::memcpy(base + offset, bytes.data(), bytes.size());
+      return {};
+    }));
+  return {};
 }
 
 Status recreate_anonymous(Site& site, const SharedMemory& memory, std::uint64_t& cursor) {

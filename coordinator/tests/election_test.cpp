@@ -62,6 +62,19 @@ TEST(Election, TakesEqualMemoryForOne) {
 }
 
 // An entry of an inventory, by inode and the inode of the other end that it needs.
+// Object 1 is entry 0 of both; 10 has [0, 4) and [8, 12), 11 has [2, 10), and once more [3, 5); object 2 is its own.
+TEST(Election, GivesEachPartOfMemoryToOne) {
+  const std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}}}, {11, {{1, false}, {2, true}}}};
+  const auto parts = divide_memory({{10, {{0, 0, 4}, {0, 8, 12}}}, {11, {{0, 2, 10}, {1, 0, 3}, {0, 3, 5}}}}, answers);
+  const auto text = [&](std::int32_t pid) {
+    std::string all;
+    for (const proto::SharedPart& part : parts.at(pid)) all += std::to_string(part.extent) + ":" + std::to_string(part.start) + "-" + std::to_string(part.end) + " ";
+    return all;
+  };
+  EXPECT_EQ(text(10), "0:0-4 1:8-12 ");
+  EXPECT_EQ(text(11), "0:4-8 1:0-3 ");
+}
+
 proto::SharedEntry socket_entry(std::uint64_t inode, std::uint64_t other_end) { return {proto::SharedKind::description, 8, inode, 0, 3, other_end}; }
 
 TEST(Lenders, OneMemberLendsToTheRecorderOfTheOtherEnd) {

@@ -143,13 +143,41 @@ struct SharedEntry {
   }
 };
 
+// Bytes [start, end) of a shared memory object that the member has mapped somewhere. The same ones may be there more than once.
+struct SharedExtent {
+  std::uint32_t entry = 0;     // of the Inventory
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("entry", self.entry);
+    archive("start", self.start);
+    archive("end", self.end);
+  }
+};
+
+// Of an extent what the member is to put into its image; every byte that anybody has mapped is in one part of one member.
+struct SharedPart {
+  std::uint32_t extent = 0;    // of the member's own
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("extent", self.extent);
+    archive("start", self.start);
+    archive("end", self.end);
+  }
+};
+
 // member -> coordinator: each description once (the member has found its own duplicates) and each shared memory object once.
 struct Inventory {
   static constexpr auto kType = MessageType::inventory;
   Sequence<SharedEntry> entries;
+  Sequence<SharedExtent> extents;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("entries", self.entries);
+    archive("extents", self.extents);
   }
 };
 
@@ -183,10 +211,12 @@ struct Elected {
   static constexpr auto kType = MessageType::elected;
   Sequence<ElectedEntry> entries;
   Sequence<Lending> lendings;
+  Sequence<SharedPart> parts;
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("entries", self.entries);
     archive("lendings", self.lendings);
+    archive("parts", self.parts);
   }
 };
 

@@ -77,7 +77,8 @@ Status classify_file(Mapping& mapping, Arena& arena) noexcept {
     if (path.empty()) return out_of_arena();
     deleted = sys::call(SYS_newfstatat, AT_FDCWD, path.data(), &status, 0) < 0 || status.st_ino != record.inode;
     if (!deleted && S_ISCHR(status.st_mode) && mapping.shared && record.path != "/dev/zero") return unsupported(record, "device memory");
-    if (!deleted && !S_ISREG(status.st_mode)) deleted = true;
+    const bool zeros = S_ISCHR(status.st_mode) && !mapping.shared && record.path == "/dev/zero";
+    if (!deleted && !S_ISREG(status.st_mode) && !zeros) deleted = true;
   }
   if (!deleted) {
     record.device = status.st_dev;  // /proc shows another number on some file systems (btrfs, overlayfs)

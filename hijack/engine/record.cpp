@@ -59,13 +59,22 @@ Result<proto::Inventory> Recorder::take_inventory() noexcept {
     entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd,
                        description.other_end};
   for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0};
-  return proto::Inventory{Sequence<proto::SharedEntry>(entries, count)};
+  List<proto::SharedExtent> extents(arena_);
+  for (const Mapping& mapping : map_.mappings) {
+    const image::MappingRecord& record = mapping.record;
+    if (record.kind != image::MappingKind::shared_memory) continue;
+    const auto entry = descriptors_.descriptions.size() + static_cast<std::uint32_t>(record.object);
+    if (!extents.add({entry, record.offset, record.offset + (record.end - record.start)})) return out_of_arena();
+  }
+  return proto::Inventory{Sequence<proto::SharedEntry>(entries, count), Sequence<proto::SharedExtent>(extents.begin(), extents.size())};
 }
 
 Status Recorder::accept(const proto::Elected& elected) noexcept {
   elected_ = List<proto::ElectedEntry>(arena_);
   bool full = false;
   elected.entries.for_each([&](const proto::ElectedEntry& entry) { full |= !elected_.add(entry); });
+  parts_ = List<proto::SharedPart>(arena_);
+  elected.parts.for_each([&](const proto::SharedPart& part) { full |= !parts_.add(part); });
   if (full) return out_of_arena();
   if (elected_.size() != descriptors_.descriptions.size() + shared_memory_.size()) return error(ErrorCode::protocol, "the election's result is too short");
   for (std::uint32_t i = 0; i != shared_memory_.size(); ++i) {
@@ -129,21 +138,29 @@ Status Recorder::write_shared_memory(MemoryWriter& memory) noexcept {
     std::uint64_t size = object.size;
     const bool kept_by_description = has_description_of(object, size);
     object.size = size > object.size || kept_by_description ? size : object.size;
-    if (!object.recorder || kept_by_description || !object.other_name.empty()) continue;
+    if (kept_by_description || !object.other_name.empty()) continue;
     object.content.first = content_runs_.size();
-    object.content.present = true;
-    for (std::uint32_t i = 0; i != map_.mappings.size(); ++i) {
-      const image::MappingRecord& record = map_.mappings[i].record;
-      if (record.kind != image::MappingKind::shared_memory || record.object != object.id) continue;
-      bool again = false;  // the same part mapped a second time
-      for (std::uint32_t j = 0; j != i; ++j) {
-        const image::MappingRecord& other = map_.mappings[j].record;
-        again |= other.kind == record.kind && other.object == object.id && other.offset <= record.offset &&
-                 other.offset + (other.end - other.start) >= record.offset + (record.end - record.start);
-      }
-      if (!again) STASIS_TRY(memory.write_shared(map_.mappings[i], content_runs_));
+    object.content.present = object.recorder;
+    std::uint32_t extent = 0;  // in the order of the Inventory
+    for (const Mapping& mapping : map_.mappings) {
+      if (mapping.record.kind != image::MappingKind::shared_memory) continue;
+      if (mapping.record.object == object.id) STASIS_TRY(write_parts(memory, mapping, extent, object));
+      ++extent;
     }
     object.content.count = content_runs_.size() - object.content.first;
+  }
+  return {};
+}
+
+Status Recorder::write_parts(MemoryWriter& memory, const Mapping& mapping, std::uint32_t extent, image::SharedMemoryRecord& object) noexcept {
+  for (const proto::SharedPart& part : parts_) {
+    if (part.extent != extent) continue;
+    Mapping piece = mapping;
+    piece.record.start += part.start - mapping.record.offset;
+    piece.record.end = piece.record.start + (part.end - part.start);
+    piece.record.offset = part.start;
+    object.content.present = true;
+    STASIS_TRY(memory.write_shared(piece, content_runs_));
   }
   return {};
 }

@@ -33,6 +33,7 @@ class Recorder {
   Status accept(const proto::Elected& elected) noexcept;
   Status write_memory() noexcept;
   Status write_shared_memory(MemoryWriter& memory) noexcept;
+  Status write_parts(MemoryWriter& memory, const Mapping& mapping, std::uint32_t extent, image::SharedMemoryRecord& object) noexcept;
   Status write_sections() noexcept;
   bool has_description_of(const image::SharedMemoryRecord& object, std::uint64_t& size) noexcept;
 
@@ -47,6 +48,7 @@ class Recorder {
   Descriptors descriptors_;
   List<image::SharedMemoryRecord> shared_memory_;
   List<proto::ElectedEntry> elected_;
+  List<proto::SharedPart> parts_;
   List<image::ThreadRecord> threads_;
   List<image::PageRun> page_runs_, content_runs_;
 };
