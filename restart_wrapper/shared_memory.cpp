@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,7 +39,32 @@ Status recreate_anonymous(Site& site, const SharedMemory& memory, std::uint64_t&
   return {};
 }
 
+Status fill_file(const SharedMemory& memory, int fd) {
+  if (memory.record.size == 0) return {};
+  const std::uint64_t length = (memory.record.size + image::kPage - 1) / image::kPage * image::kPage;  // content is kept in whole pages
+  void* base = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) return system_error("map a file for shared memory", -errno);
+  const Status filled = fill_mapping(memory, static_cast<char*>(base), length);
+  ::munmap(base, length);
+  return filled;
+}
+
+// POSIX shared memory under its name: the file that is there, whatever it holds now, or a new one.
+Status recreate_named(Site& site, const SharedMemory& memory) {
+  const std::string path(memory.record.path);
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0) return system_error("open " + path, -errno);
+  if (static_cast<std::uint64_t>(status.st_size) < memory.record.size && ::ftruncate(file.get(), static_cast<off_t>(memory.record.size)) != 0) return system_error("lengthen " + path, -errno);
+  if (status.st_mode != memory.record.mode && ::fchmod(file.get(), memory.record.mode & 07777) != 0) return system_error("set the mode of " + path, -errno);
+  STASIS_TRY(fill_file(memory, file.get()));
+  STASIS_TRY_VALUE(const int fd, site.numbers.move(file.release()));
+  site.shared_memory[memory.record.id] = {0, fd};
+  return {};
+}
+
 Status recreate_file(Site& site, const SharedMemory& memory) {
+  if (memory.record.mode != 0) return recreate_named(site, memory);
   for (const auto& [id, description] : site.computation->descriptions) {
     const image::DescriptionRecord& record = description.record;
     if (record.device != memory.record.device || record.inode != memory.record.inode || !site.fds.contains(id)) continue;
@@ -57,13 +83,7 @@ Status recreate_file(Site& site, const SharedMemory& memory) {
   // Nobody has it open: a memory file serves for a deleted file too, for only its content can be seen.
   UniqueFd file(::memfd_create(memory_file_name(memory.record.path).c_str(), MFD_CLOEXEC));
   if (!file || ::ftruncate(file.get(), static_cast<off_t>(memory.record.size)) != 0) return system_error("make a file for shared memory", -errno);
-  if (memory.record.size != 0) {
-    void* base = ::mmap(nullptr, memory.record.size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    if (base == MAP_FAILED) return system_error("map a file for shared memory", -errno);
-    const Status filled = fill_mapping(memory, static_cast<char*>(base), memory.record.size);
-    ::munmap(base, memory.record.size);
-    STASIS_TRY(filled);
-  }
+  STASIS_TRY(fill_file(memory, file.get()));
   STASIS_TRY_VALUE(const int fd, site.numbers.move(file.release()));
   site.shared_memory[memory.record.id] = {0, fd};
   return {};

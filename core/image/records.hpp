@@ -319,6 +319,7 @@ struct SharedMemoryRecord {
   std::string_view path;
   ContentRange content;
   std::string_view other_name;   // of a file whose `path` was removed: it is mapped again by this one, its content is not in the image
+  std::uint32_t mode = 0;        // of a file that has its name (in /dev/shm): it is made again under it if it is gone; else 0
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -330,6 +331,7 @@ struct SharedMemoryRecord {
     archive("path", self.path);
     archive("content", self.content);
     archive("other_name", self.other_name);
+    archive("mode", self.mode);
   }
 };
 

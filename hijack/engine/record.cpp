@@ -25,6 +25,7 @@ Status Recorder::find_shared_memory() noexcept {
       object.device = record.device, object.inode = record.inode, object.path = record.path;
       object.anonymous = record.path == "/dev/zero (deleted)";
       object.size = record.file_size;
+      STASIS_TRY(find_mode(object));
       if (!shared_memory_.add(object)) return out_of_arena();
     }
     record.object = index;
@@ -34,6 +35,17 @@ Status Recorder::find_shared_memory() noexcept {
   }
   OtherName names(arena_, descriptors_.descriptions);
   for (image::SharedMemoryRecord& object : shared_memory_) find_other_name(object, names);
+  return {};
+}
+
+// A file of POSIX shared memory that can be found under its name.
+Status Recorder::find_mode(image::SharedMemoryRecord& object) noexcept {
+  if (object.anonymous || !object.path.starts_with("/")) return {};
+  const std::string_view path = arena_.copy(object.path);  // with a NUL
+  if (path.empty()) return out_of_arena();
+  struct stat status{};
+  const bool found = sys::call(SYS_newfstatat, AT_FDCWD, path.data(), &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_ino == object.inode && status.st_dev == object.device;
+  if (found) object.mode = status.st_mode;
   return {};
 }
 

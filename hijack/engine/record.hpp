@@ -29,6 +29,7 @@ class Recorder {
 
  private:
   Status find_shared_memory() noexcept;
+  Status find_mode(image::SharedMemoryRecord& object) noexcept;
   static void find_other_name(image::SharedMemoryRecord& object, OtherName& names) noexcept;
   Status accept(const proto::Elected& elected) noexcept;
   Status write_memory() noexcept;

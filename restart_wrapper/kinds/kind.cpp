@@ -93,13 +93,13 @@ Status write_content(const Description& description, int fd) {
 
 Result<int> open_again(int fd, int flags) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  const int again = ::open(path.c_str(), flags | O_CLOEXEC);
+  const int again = ::open(path.c_str(), (flags & ~O_NOFOLLOW) | O_CLOEXEC);  // which is a link
   if (again < 0) return system_error("open " + path, -errno);
   return again;
 }
 
 int open_flags(const image::DescriptionRecord& record) {
-  constexpr int kKept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_ASYNC | O_PATH;
+  constexpr int kKept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_ASYNC | O_PATH | O_NOFOLLOW;
   // A file made with O_TMPFILE shows O_DIRECTORY, too, which is one of its bits (open(2)).
   const int directory = S_ISDIR(record.mode) ? O_DIRECTORY : 0;
   return (static_cast<int>(record.status_flags) & kKept) | directory | O_CLOEXEC | O_NOCTTY;

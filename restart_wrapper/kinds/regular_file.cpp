@@ -43,17 +43,20 @@ enum class Origin {
 
 // All descriptions of one file, and where its bytes come from.
 struct File {
-  explicit File(const std::vector<const Description*>& group) : descriptions(group) {
+  File(const Computation& computation, const std::vector<const Description*>& group) : descriptions(group) {
     const auto named = std::find_if(group.begin(), group.end(), [](const Description* one) { return !one->record.deleted; });
     const auto holder = std::find_if(group.begin(), group.end(), [](const Description* one) { return one->content != nullptr; });
     if (named != group.end()) shown = *named;  // one process may have found a name of the file that another did not
     if (holder != group.end()) copy = *holder;
+    for (const auto& [id, memory] : computation.shared_memory)
+      is_memory |= memory.record.mode != 0 && memory.record.inode == shown->record.inode && memory.record.device == shown->record.device;
     origin = find_origin();
   }
   const std::vector<const Description*>& descriptions;
   const Description* shown = descriptions.front();
   const Description* copy = nullptr;  // has the content
   Origin origin = Origin::name;
+  bool is_memory = false;             // POSIX shared memory that is mapped, too: its bytes come with that (shared_memory.hpp)
 
   // The copy, under the name that leads to the file now.
   Description with_shown_name() const {
@@ -66,6 +69,7 @@ struct File {
   Origin find_origin() const {
     const image::DescriptionRecord& record = shown->record;
     if (record.deleted) return Origin::image;
+    if (is_memory) return ::access(label(*shown).c_str(), F_OK) == 0 ? Origin::name : Origin::put_back;
     if (copy == nullptr || is_in_proc(record)) return Origin::name;
     const bool written = std::any_of(descriptions.begin(), descriptions.end(), [](const Description* one) { return is_written(one->record); });
     struct stat status{};
@@ -122,14 +126,15 @@ Status check_large(const File& file) {
   return {};
 }
 
-Status check(const Computation&, std::span<const Description* const> all) {
+Status check(const Computation& computation, std::span<const Description* const> all) {
   for (const std::vector<const Description*>& group : by_object(all)) {
-    const File file(group);
+    const File file(computation, group);
     if (file.origin == Origin::image && file.copy == nullptr && file.shown->record.size != 0)
       return error(ErrorCode::file_missing, label(*file.shown)).with("the content of a deleted file is in no image");
     if (file.origin != Origin::name) continue;
-    STASIS_TRY(check_large(file));
-    for (const Description* one : group) STASIS_TRY(check_name(one->record.deleted ? *file.shown : *one));
+    if (!file.is_memory) STASIS_TRY(check_large(file));
+    for (const Description* one : group)
+      if (!file.is_memory) STASIS_TRY(check_name(one->record.deleted ? *file.shown : *one));
   }
   return {};
 }
@@ -179,8 +184,8 @@ Status put_back(const File& file) {
   const std::string path = label(*file.shown);
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return system_error("put back " + path, -errno);
-  STASIS_TRY(fill(*file.copy, fd.get()));
-  const std::uint64_t changed_ns = file.copy->record.mtime_ns;
+  STASIS_TRY(fill(file.copy != nullptr ? *file.copy : *file.shown, fd.get()));
+  const std::uint64_t changed_ns = file.shown->record.mtime_ns;
   const timespec times[] = {{0, UTIME_OMIT}, {static_cast<time_t>(changed_ns / 1'000'000'000u), static_cast<long>(changed_ns % 1'000'000'000u)}};
   if (::futimens(fd.get(), times) != 0) return system_error("set the time of " + path, -errno);
   return {};
@@ -203,7 +208,7 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   std::set<std::string> paths;
   for (const Description* one : all) paths.insert(label(*one));
   for (const std::vector<const Description*>& group : by_object(all)) {
-    const File file(group);
+    const File file(*workshop.computation, group);
     if (file.origin == Origin::image) {
       STASIS_TRY(open_from_image(workshop, file));
       continue;
