@@ -52,7 +52,8 @@ Status set_attributes(const image::ProcessRecord& process) {
   ::umask(process.umask);
   set_scheduling(process);
   ::prctl(PR_SET_NAME, std::string(process.name).c_str(), 0, 0, 0);
-  if (process.personality != 0) ::personality(process.personality);
+  // That what is readable is executable too must not hold for what the restorer maps: the library sets it (hijack/engine/process_attributes.cpp).
+  if (process.personality != 0) ::personality(process.personality & ~static_cast<std::uint64_t>(READ_IMPLIES_EXEC));
   if (process.child_subreaper != 0) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   if (process.no_new_privileges != 0) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return {};

@@ -105,9 +105,12 @@ class Parser {
       if (line.starts_with("VmFlags:")) {
         parse_flags(from(line, 8), current_, device_memory_);
         STASIS_TRY(finish());
+      } else if (line.starts_with("ProtectionKey:")) {
+        key_ = Text(from(line, 14)).number();
       } else if (!line.empty() && (line[0] < 'A' || line[0] > 'Z')) {
         current_ = parse_line(line);
         device_memory_ = false;
+        key_ = 0;
       }
     }
     return map_;
@@ -128,6 +131,8 @@ class Parser {
     if (start == reinterpret_cast<std::uint64_t>(members_address())) return {};
     if (scratch_.holds(start)) return {};
     if (device_memory_) return unsupported(current_.record, "device memory");
+    // The kernel takes one itself for what may only be executed (pkeys(7)), and does so again.
+    if (key_ != 0 && current_.record.protection != PROT_EXEC) return unsupported(current_.record, "memory with a protection key:");
     if (current_.record.inode != 0 || current_.record.path.starts_with("anon_inode:")) STASIS_TRY(classify_file(current_, arena_));
     if (!map_.mappings.add(current_)) return out_of_arena();
     return {};
@@ -138,6 +143,7 @@ class Parser {
   MemoryMap map_;
   Mapping current_;
   bool device_memory_ = false;
+  std::uint64_t key_ = 0;
 };
 
 }  // namespace

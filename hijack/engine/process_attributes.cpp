@@ -27,6 +27,7 @@ void read_process_attributes(ProcessAttributes& attributes) noexcept {
   attributes.merges_memory = ask(kGetMergesMemory);
   attributes.write_or_execute = ask(kGetWriteOrExecute);
   attributes.future_locks = find_future_locks();
+  attributes.personality = static_cast<std::uint32_t>(sys::call(SYS_personality, 0xffffffffu));
   char buffer[64];
   Text filter(read_small(kDumpFilter, buffer, sizeof buffer));
   attributes.has_dump_filter = !filter.done();
@@ -38,6 +39,7 @@ void take_process_attributes(const ProcessAttributes& attributes) noexcept {
   if (attributes.thp_disabled != 0) sys::call(SYS_prctl, PR_SET_THP_DISABLE, 1, attributes.thp_disabled & ~1, 0, 0);
   if (attributes.future_locks != FutureLocks::none)
     sys::call(SYS_mlockall, MCL_FUTURE | (attributes.future_locks == FutureLocks::on_fault ? MCL_ONFAULT : 0));
+  sys::call(SYS_personality, attributes.personality);
   if (attributes.merges_memory != 0) sys::call(SYS_prctl, kSetMergesMemory, 1, 0, 0, 0);
   if (const OwnedFd file = open_file(kDumpFilter, O_WRONLY); attributes.has_dump_filter && file.ok()) {
     const FixedString<32> filter = FixedString<32>("0x").append_number(attributes.dump_filter, 16);

@@ -1,5 +1,5 @@
 // What the kernel keeps for a whole process and can be set only from inside its finished memory: what a core dump holds, huge pages, merging, locking,
-// and execution of what was writable.
+// execution of what was writable or readable.
 //
 // World: hijack, leader; afterwards the restored main thread.
 #pragma once
@@ -14,6 +14,7 @@ struct ProcessAttributes {
   std::int32_t merges_memory;      // PR_GET_MEMORY_MERGE
   std::int32_t write_or_execute;   // PR_GET_MDWE
   FutureLocks future_locks;        // mlockall(MCL_FUTURE)
+  std::uint32_t personality;       // personality(2)
   bool has_dump_filter;
   std::uint64_t dump_filter;       // /proc/self/coredump_filter
 };

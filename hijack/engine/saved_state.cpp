@@ -69,13 +69,14 @@ void put_back(std::uint32_t first) noexcept {
 Status save_pending(std::int32_t tid) noexcept {
   std::uint64_t pending = 0;
   sys::call(SYS_rt_sigpending, &pending, sizeof pending);
-  if ((pending & ~(std::uint64_t{1} << (kStopSignal - 1))) == 0) return {};
+  if ((pending & ~(std::uint64_t{1} << (kStopSignal - 1))) == 0 && saved.kept->pending_count != kMaximumPending) return {};
   const std::uint32_t first = saved.kept->pending_count;
   take_pending(tid, "SigPnd:", tid);
   const bool can_put_back = tid == sys::call(SYS_getpid) || thread_descriptor().ok();
   if (can_put_back) take_pending(tid, "ShdPnd:", 0);
   put_back(first);
   const bool left_out = !can_put_back && pending_of_thread(tid, "ShdPnd:") != 0;
+  if (saved.kept->pending_count == kMaximumPending) return error(ErrorCode::unsupported, "more pending signals than can be kept");
   return left_out ? Status(error(ErrorCode::unsupported, "a signal pending for the process cannot be kept by another than its main thread before Linux 6.9")) : Status();
 }
 

@@ -92,7 +92,7 @@ struct KernelAction {            // struct kernel_sigaction of x86-64
 };
 
 inline constexpr std::uint32_t kMaximumThreads = 65536;
-inline constexpr std::uint32_t kMaximumPending = 4096;
+inline constexpr std::uint32_t kMaximumPending = 131072;
 inline constexpr std::uint32_t kMaximumTimers = 4096;
 
 struct Kept {
