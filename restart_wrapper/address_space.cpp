@@ -65,6 +65,22 @@ Result<std::vector<OwnMapping>> own_mappings() {
   return mappings;
 }
 
+namespace {
+
+// Whether the mapping that begins at `start` is sealed (mseal(2)): "VmFlags: ... sl" of proc_pid_smaps(5).
+bool is_sealed(std::uint64_t start) {
+  std::ifstream file("/proc/self/smaps");
+  bool found = false;
+  for (std::string line; std::getline(file, line);) {
+    std::uint64_t first = 0, last = 0;
+    if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " ", &first, &last) == 2) found = first == start;
+    if (found && line.starts_with("VmFlags:")) return (line + " ").find(" sl ") != std::string::npos;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<LiveVdso> live_vdso() {
   STASIS_TRY_VALUE(const std::vector<OwnMapping> mappings, own_mappings());
   LiveVdso vdso;
@@ -76,6 +92,7 @@ Result<LiveVdso> live_vdso() {
   }
   if (vdso.text.length() == 0) return vdso;  // booted with vdso=0
   vdso.block = {vdso.pieces.front().start, vdso.pieces.back().end};
+  vdso.is_sealed = is_sealed(vdso.text.start);
   vdso.bytes.assign(reinterpret_cast<const char*>(vdso.text.start), vdso.text.length());
   return vdso;
 }

@@ -51,6 +51,7 @@ struct LiveVdso {
   Range block;                // all of them
   Range text;                 // [vdso]
   std::string bytes;          // of the text
+  bool is_sealed = false;     // the kernel lets nobody move it (CONFIG_MSEAL_SYSTEM_MAPPINGS)
 };
 Result<LiveVdso> live_vdso();
 

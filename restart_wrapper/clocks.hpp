@@ -11,7 +11,7 @@
 namespace stasis::restart {
 
 // Processes that the caller forks from now on have these clocks; its own stay. Where the kernel has no time namespaces (before Linux 5.6, or left out)
-// nothing happens. Errors: system.
+// or allows none nothing happens. Errors: system.
 Status continue_clocks(const Computation& computation);
 
 }  // namespace stasis::restart

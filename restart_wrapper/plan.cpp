@@ -91,14 +91,14 @@ void Builder::clear() {
 }
 
 // The same vdso as before goes to its old place, data pages and all. Of another one, the old text is put there and leads into the live one, which
-// stays where it is unless the program has memory there.
+// stays where it is unless the program has memory there. So it is with a sealed one, which cannot be moved.
 Status Builder::place_vdso() {
   const LiveVdso& live = input_.vdso;
   if (process_.vdso_end == 0) return {};  // the program had none, or its glibc uses none
   const Range old_block{process_.vvar_start, process_.vdso_end};
   const Range old_text{process_.vdso_start, process_.vdso_end};
   const bool same_layout = live.block.length() == old_block.length() && live.text.length() == old_text.length();
-  if (same_layout && process_.vdso == live.bytes) {
+  if (same_layout && process_.vdso == live.bytes && (!live.is_sealed || live.block == old_block)) {
     plan_.moves_vdso = true;
     move_vdso(old_block);
     return {};
@@ -108,6 +108,7 @@ Status Builder::place_vdso() {
   program.add(old_text);
   std::uint64_t live_text = live.text.start;
   if (live.block.length() != 0 && program.overlaps(live.block)) {
+    if (live.is_sealed) return error(ErrorCode::restore_failed, "this kernel's vdso is where the program has memory, and sealed: try again");
     live_text = input_.vdso_refuge.start + (live.text.start - live.block.start);
     move_vdso({input_.vdso_refuge.start, input_.vdso_refuge.start + live.block.length()});
   }

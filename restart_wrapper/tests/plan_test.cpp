@@ -126,6 +126,27 @@ TEST_F(PlanTest, TheSameVdsoIsMovedToItsOldPlace) {
   EXPECT_EQ(move->target, writer_.process.vdso_start);
 }
 
+TEST_F(PlanTest, ASealedVdsoStaysAndTheOldOneLeadsThere) {
+  input_.vdso.is_sealed = true;
+  writer_.process.vvar_start = 0x7f0000000000;
+  writer_.process.vdso_start = 0x7f0000000000 + (input_.vdso.text.start - input_.vdso.block.start);
+  writer_.process.vdso_end = writer_.process.vdso_start + input_.vdso.text.length();
+  writer_.process.vdso = input_.vdso.bytes;
+  const Result<Plan> result = plan();
+  ASSERT_TRUE(result.ok()) << result.error().detail.c_str();
+  EXPECT_FALSE(result->moves_vdso);
+  EXPECT_EQ(find(*result, OpKind::move, input_.vdso.text.start), nullptr);
+  EXPECT_NE(find(*result, OpKind::copy, writer_.process.vdso_start), nullptr);
+}
+
+TEST_F(PlanTest, ASealedVdsoInTheWayIsSaid) {
+  input_.vdso.is_sealed = true;
+  writer_.process.vdso_start = 0x7f0000004000, writer_.process.vdso_end = 0x7f0000005000;
+  writer_.process.vdso = std::string(kPage, '\0');
+  add_mapping(input_.vdso.block.start, input_.vdso.block.end, PROT_READ);
+  EXPECT_EQ(plan().error().code, ErrorCode::restore_failed);
+}
+
 TEST_F(PlanTest, AnotherVdsoIsPutBackAndRedirected) {
   std::string other = input_.vdso.bytes;
   other.append(kPage, '\0');  // another kernel's is longer
