@@ -130,13 +130,19 @@ SCENARIOS = {
     "background": ("sh -c 'echo up; read word <go; stty -a; echo left $word'", [("\\[1\\].*up\n",)], ["!end\n", (" icanon .* echo .*left end",)]),
     "less": ("less text", [("line 1\n",), " ", ("line 3",)], ["q", ("left 0",)]),
     "script": (f"script -q -c \"env PS1='inner> ' {INNER_SHELL}\" typescript", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
-               [("inner> echo value\\$\\(\\(n",), "+1))\r", ("\nvalue43",), "until [ \"$(stty size)\" = \"31 111\" ]; do :; done; tty\r", ("\n/dev/pts/\\d+",), "exit 7\r", ("left",), "grep -c value43 typescript\r", ("\n1",)]),
+               [("inner> echo value\\$\\(\\(n",), "+1))\r", ("\nvalue43",), "until [ \"$(stty size)\" = \"31 111\" ]; do :; done; tty\r", ("/dev/pts/\\d+",), "exit 7\r", ("left",), "grep -c value43 typescript\r", ("\n1",)]),
     "expect": ("expect -c \"spawn env PS1=inner> " + INNER_SHELL + "; interact\"", [("inner>",), "n=42\r", ("inner>",), "echo value$((n", ("echo value\\$\\(\\(n",)],
                ["+1))\r", ("\nvalue43",), "exit\r", ("left 0",)]),
     "tmux": (f"tmux -L stasis -f /dev/null new-session \"env PS1='inner> ' {INNER_SHELL}\"", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
-             [("inner> echo value\\$\\(\\(n",), "+1))\r", ("value43",), "until [ \"$(stty size)\" = \"30 111\" ]; do :; done; tty\r", ("\n/dev/pts/\\d+",), "exit\r", ("left 0",)]),
+             [("inner> echo value\\$\\(\\(n",), "+1))\r", ("value43",), "until [ \"$(stty size)\" = \"30 111\" ]; do :; done; tty\r", ("/dev/pts/\\d+",), "exit\r", ("left 0",)]),
+    # Servers without a terminal; after the restart one is asked from outside, the other opens the new terminal by the name that its client says.
+    "detached": (f"env PS1='ready> ' {INNER_SHELL}",
+                 [("ready> ",), f"tmux -L stasis -f /dev/null new-session -d {INNER_SHELL}; tmux -L stasis send-keys n=42 Enter; screen -c /dev/null -dmS s env PS1='inner> ' {INNER_SHELL}\r",
+                  ("ready> ",), "until screen -ls | grep Detached; do :; done; screen -S s -X stuff 'n=1; touch set^M'; until [ -e set ]; do :; done; echo is set\r", ("\nis set\n.*ready> ",)],
+                 [("ready> ",), "tmux -L stasis send-keys 'echo value$((n+1))' Enter; until tmux -L stasis capture-pane -p | grep ^value; do :; done\r", ("\nvalue43\n",), ("ready> ",),
+                  "screen -r s\r", ("inner> ",), "echo value$((n+1))\r", ("value2",), "\x01d", ("detached from.*ready> ",), "screen -S s -X quit; tmux -L stasis kill-server; exit 6\r", ("left 6",)]),
     "screen": (f"screen -c /dev/null -q env PS1='inner> ' {INNER_SHELL}", [("inner> ",), "n=42\r", ("inner> ",), "echo value$((n", ("echo value\\$\\(\\(n",)],
-               [("inner> echo value\\$\\(\\(n",), "+1))\r", ("value43",), "until [ \"$(stty size)\" = \"31 111\" ]; do :; done; tty\r", ("\n/dev/pts/\\d+",), "exit\r", ("left 0",)]),
+               [("inner> echo value\\$\\(\\(n",), "+1))\r", ("value43",), "until [ \"$(stty size)\" = \"31 111\" ]; do :; done; tty\r", ("/dev/pts/\\d+",), "exit\r", ("left 0",)]),
 }
 
 
