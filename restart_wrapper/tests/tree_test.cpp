@@ -54,6 +54,22 @@ TEST_F(TreeTest, AForeignParentIsStoodInForWithItsId) {
   EXPECT_EQ(node(100).group, 90);
 }
 
+TEST_F(TreeTest, WhoLedTheTerminalsSessionItselfLeadsItsGroupOnly) {
+  TreeOptions options;
+  options.share_session = true;
+  options.terminal_session = 100;
+  options.root = 100;
+  Result<Tree> result = build_tree({process(100, 90, 100, 100, 0), process(101, 100, 101, 100, 1), process(102, 100, 102, 102, 2)}, options);
+  ASSERT_TRUE(result.ok());
+  tree_ = *result;
+  check_sessions();
+  EXPECT_EQ(node(100).session, 0);
+  EXPECT_EQ(node(100).group, 100);
+  EXPECT_EQ(node(101).session, 0);
+  EXPECT_EQ(node(101).group, 101);
+  EXPECT_EQ(node(102).session, 102);
+}
+
 TEST_F(TreeTest, WithATerminalTheLaunchersSessionAndGroupAreTheRestarters) {
   build({process(100, 90, 90, 80, 0), process(101, 100, 101, 80, 1)}, true);
   EXPECT_EQ(node(100).session, 0);
