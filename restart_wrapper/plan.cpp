@@ -19,6 +19,7 @@ namespace stasis::restart {
 namespace {
 
 constexpr std::uint64_t kHugePage = 2u << 20;
+constexpr std::uint32_t kMapDroppable = 8;  // MAP_DROPPABLE, Linux 6.11
 
 std::string hex(std::uint64_t number) { return std::string(FixedString<24>("0x").append_number(number, 16).view()); }
 
@@ -154,7 +155,7 @@ Status Builder::place(const image::MappingRecord& mapping) {
   const bool from_file = mapping.kind != image::MappingKind::anonymous;
   Op& map = add(from_file ? OpKind::map_file : OpKind::map, mapping.start, mapping.end - mapping.start);
   map.protection = mapping.protection | (count != 0 ? PROT_READ | PROT_WRITE : 0);
-  map.flags = shared ? MAP_SHARED : MAP_PRIVATE;
+  map.flags = shared ? MAP_SHARED : mapping.flags & image::kDroppable ? kMapDroppable : MAP_PRIVATE;
   if (!from_file) map.flags |= MAP_ANONYMOUS;
   if (mapping.flags & image::kGrowsDown) map.flags |= MAP_GROWSDOWN;
   if (mapping.flags & image::kNoReserve) map.flags |= MAP_NORESERVE;

@@ -159,6 +159,7 @@ enum MappingFlag : std::uint32_t {
   kMergeable = 1024,        // mg
   kLockedOnFault = 2048,    // lf
   kSealed = 4096,           // sl
+  kDroppable = 8192,        // dp
 };
 
 struct MappingRecord {

@@ -56,7 +56,7 @@ void parse_flags(std::string_view words, Mapping& mapping, bool& device_memory) 
   constexpr Name kNames[] = {{"gd", image::kGrowsDown}, {"hg", image::kHugePageAdvised}, {"nh", image::kHugePageRefused}, {"dc", image::kDontFork},
                              {"dd", image::kDontDump},  {"wf", image::kWipeOnFork},      {"lo", image::kLocked},          {"nr", image::kNoReserve},
                              {"sr", image::kSequential},{"rr", image::kRandom},          {"mg", image::kMergeable},  {"lf", image::kLockedOnFault},
-                             {"sl", image::kSealed}};
+                             {"sl", image::kSealed},    {"dp", image::kDroppable}};
   Text text(words);
   for (std::string_view word = text.word(); !word.empty(); word = text.word()) {
     for (const Name& one : kNames)
@@ -68,6 +68,7 @@ void parse_flags(std::string_view words, Mapping& mapping, bool& device_memory) 
 Status classify_file(Mapping& mapping, Arena& arena) noexcept {
   image::MappingRecord& record = mapping.record;
   if (record.path.starts_with("/SYSV")) return unsupported(record, "System V shared memory");
+  if (record.path.starts_with("/secretmem")) return unsupported(record, "secret memory (memfd_secret):");
   if (record.path.starts_with("/[aio]") || record.path.starts_with("anon_inode:") || record.path.starts_with("socket:"))
     return unsupported(record, "memory shared with the kernel:");
   bool deleted = record.path.ends_with(kDeleted);
