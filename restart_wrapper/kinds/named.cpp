@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "restart_wrapper/kinds/kind.hpp"
@@ -13,8 +14,16 @@
 namespace stasis::restart {
 namespace {
 
-Status check(const Computation&, std::span<const Description* const> all) {
+// Names of the program's own terminals are there only when these are.
+bool is_made_later(const Computation& computation, const Description& description) {
+  return description.record.path.starts_with("/dev/pts/") && std::any_of(computation.descriptions.begin(), computation.descriptions.end(), [](const auto& entry) {
+           return entry.second.record.kind == image::DescriptionKind::pseudo_terminal;
+         });
+}
+
+Status check(const Computation& computation, std::span<const Description* const> all) {
   for (const Description* one : all) {
+    if (is_made_later(computation, *one)) continue;
     struct stat status{};
     if (::stat(label(*one).c_str(), &status) != 0)
       return errno == ENOENT ? error(ErrorCode::file_missing, label(*one)) : system_error("stat " + label(*one), -errno);

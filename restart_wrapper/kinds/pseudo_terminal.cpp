@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <fstream>
 
 #include "core/sys/terminal_content.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
@@ -73,12 +74,26 @@ Status keep_inside(const char* path) {
   return system_error(std::string("keep mounts inside ") + path, -errno);
 }
 
+// How new terminals are protected in the instance that the program knows: the option mode of the last that is mounted there (proc_pid_mountinfo(5)).
+std::string node_mode() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::string mode = "600";  // the kernel's default
+  for (std::string line; std::getline(mounts, line);) {
+    const auto type = line.find(" - devpts ");
+    const auto option = type == std::string::npos ? type : line.find(",mode=", type);
+    if (option == std::string::npos || line.find(" /dev/pts ") > type) continue;
+    const auto value = option + std::string_view(",mode=").size();
+    mode = line.substr(value, line.find_first_not_of("01234567", value) - value);
+  }
+  return mode;
+}
+
 // Mounts an instance of our own, in which nobody has a number. Returns the directory that it covers.
 Result<int> mount_instance() {
   const int covered = ::open(kDirectory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (covered < 0) return system_error(std::string("open ") + kDirectory, -errno);
   STASIS_TRY(keep_inside(kDirectory));
-  if (::mount("devpts", kDirectory, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620") != 0)
+  if (::mount("devpts", kDirectory, "devpts", MS_NOSUID | MS_NOEXEC, ("newinstance,ptmxmode=0666,mode=" + node_mode()).c_str()) != 0)
     return system_error(std::string("mount ") + kDirectory, -errno);
   // Where it is a file of the covered instance, not the device that looks for the directory beside it.
   struct statfs system{};

@@ -55,12 +55,16 @@ static void verify(int i) {
 }
 
 int main(void) {
-  int gap, more;
+  int gap, more, path, directory;
+  struct stat named, node;
   make(0);
   CHECK((gap = posix_openpt(O_RDWR | O_NOCTTY)) >= 0);
   make(1), make(2);
   CHECK(close(gap) == 0);
+  CHECK((path = open(pairs[2].name, O_PATH)) >= 0 && (directory = open("/dev/pts", O_RDONLY | O_DIRECTORY)) >= 0);
   ready_and_wait();
+  CHECK(fstat(path, &named) == 0 && fstatat(directory, strrchr(pairs[2].name, '/') + 1, &node, 0) == 0 && named.st_ino == node.st_ino && named.st_dev == node.st_dev);
+  CHECK(stat(pairs[2].name, &node) == 0 && named.st_ino == node.st_ino && named.st_dev == node.st_dev);
   for (int i = 0; i != PAIRS; i++) verify(i);
   CHECK((more = posix_openpt(O_RDWR | O_NOCTTY)) >= 0);
   for (int i = 0; i != PAIRS; i++) CHECK(strcmp(ptsname(more), pairs[i].name) != 0);
