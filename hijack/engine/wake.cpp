@@ -128,7 +128,22 @@ void ask_for_parents_death(int signal) noexcept {
   if (sys::call(SYS_rt_sigqueueinfo, pid, signal, &info) == -EPERM) sys::call(SYS_kill, pid, signal);
 }
 
+// The kernel makes room for AMX tiles in a thread when it first uses one, and before that takes no frame that holds them, but only the oldest part of it
+// (check_xstate_in_sigframe() of arch/x86/kernel/fpu/signal.c).
+void make_room_for_tiles(const ucontext_t& context) noexcept {
+  constexpr std::uint64_t kTileData = 1u << 18;
+  const auto* frame = reinterpret_cast<const char*>(context.uc_mcontext.fpregs);
+  if (frame == nullptr) return;
+  _fpx_sw_bytes told;
+  std::memcpy(&told, frame + 464, sizeof told);  // sw_reserved of struct _fpstate, asm/sigcontext.h
+  if (told.magic1 != FP_XSTATE_MAGIC1 || (told.xstate_bv & kTileData) == 0) return;
+  unsigned char one_tile[64] = {1};  // the palette; bytes in a row and rows follow (Intel SDM vol. 1, 18.3)
+  one_tile[16] = 64, one_tile[48] = 16;
+  asm volatile("ldtilecfg %0\n\ttilezero %%tmm0\n\ttilerelease" : : "m"(one_tile));
+}
+
 [[noreturn]] void go_on(const ThreadState& state) noexcept {
+  make_room_for_tiles(*state.context);
   if (state.parent_death_signal != 0) ask_for_parents_death(state.parent_death_signal);
   stasis_sigreturn(state.context);
 }
