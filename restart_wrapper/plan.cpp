@@ -9,6 +9,7 @@
 #include <linux/prctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -161,7 +162,9 @@ Status Builder::place(const image::MappingRecord& mapping) {
   if (mapping.flags & image::kNoReserve) map.flags |= MAP_NORESERVE;
   if (from_file) {
     map.offset = mapping.offset;
-    map.flags2 = O_CLOEXEC | (shared && (mapping.protection & PROT_WRITE) ? O_RDWR : O_RDONLY);
+    // Where it may be written to no more, it can be read as long as it is not to be written.
+    const bool may_write = (mapping.flags & image::kMayWrite) != 0 && ::access(std::string(mapping.path).c_str(), W_OK) == 0;
+    map.flags2 = O_CLOEXEC | (shared && (may_write || (mapping.protection & PROT_WRITE)) ? O_RDWR : O_RDONLY);
     map.data = keep(mapping.path);
   }
   if (map.protection != mapping.protection)

@@ -160,6 +160,7 @@ enum MappingFlag : std::uint32_t {
   kLockedOnFault = 2048,    // lf
   kSealed = 4096,           // sl
   kDroppable = 8192,        // dp
+  kMayWrite = 16384,        // mw, of shared mappings: what is opened for writing may be made writable
 };
 
 struct MappingRecord {

@@ -61,6 +61,7 @@ void parse_flags(std::string_view words, Mapping& mapping, bool& device_memory) 
   for (std::string_view word = text.word(); !word.empty(); word = text.word()) {
     for (const Name& one : kNames)
       if (word == one.name) mapping.record.flags |= one.flag;
+    if (word == "mw" && mapping.shared) mapping.record.flags |= image::kMayWrite;
     if (word == "io" || word == "pf") device_memory = true;
   }
 }
