@@ -21,6 +21,7 @@
 
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/member.hpp"
+#include "restart_wrapper/system_v.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -125,6 +126,7 @@ void settle_terminal(const Site& site, const TreeNode& node) {
   if (node.role == Role::zombie) end_as(node.status);
   settle_children(site, node);
   if (is_temporary(node.role)) ::_exit(0);
+  if (node.role == Role::parent) release_system_v(site);
   pass(site, Step::settled);
   if (node.role == Role::parent) stand_in(site);
   become_member(site, node.member);

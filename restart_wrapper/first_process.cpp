@@ -33,6 +33,7 @@
 #include "restart_wrapper/kinds/file_locks.hpp"
 #include "restart_wrapper/member.hpp"
 #include "restart_wrapper/shared_memory.hpp"
+#include "restart_wrapper/system_v.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 #include <linux/futex.h>
@@ -60,7 +61,9 @@ class Attempt {
     raise_last_id();
     STASIS_TRY(start_coordinator());
     STASIS_TRY(recreate_descriptions());
-    STASIS_TRY(recreate_shared_memory(site_));
+    std::uint64_t cursor = site_.shared.start;
+    STASIS_TRY(recreate_system_v(site_, cursor));
+    STASIS_TRY(recreate_shared_memory(site_, cursor));
     STASIS_TRY(make_tree());
     STASIS_TRY(collect_successes());
     return wait_for_coordinator("running", -1);  // on other nodes it may take as long as it takes; the root sees who is lost
@@ -263,6 +266,7 @@ Status Attempt::make_tree() {
   if (how_.has_terminal) STASIS_TRY(set_terminals());
   if (how_.has_terminal) give_terminal();
   STASIS_TRY(gather(Step::settled));
+  release_system_v(site_);
   STASIS_TRY(complete_descriptions());
   release(Step::settled);
   return {};

@@ -81,8 +81,8 @@ Result<int> clone_in_own_session(long flags) {
 
 Identity identity() { return {::geteuid(), ::getegid(), !may_administer()}; }
 
-Result<int> fork_into_namespace(const Identity& identity, Session session) {
-  const long flags = CLONE_NEWPID | CLONE_NEWNS | (identity.own_users ? CLONE_NEWUSER : 0) | SIGCHLD;
+Result<int> fork_into_namespace(const Identity& identity, Session session, bool own_ipc) {
+  const long flags = CLONE_NEWPID | CLONE_NEWNS | (identity.own_users ? CLONE_NEWUSER : 0) | (own_ipc ? CLONE_NEWIPC : 0) | SIGCHLD;
   return session == Session::shared ? clone_process(flags) : clone_in_own_session(flags);
 }
 

@@ -22,7 +22,8 @@ enum class Session {
 
 // Forks into new pid and mount namespaces, and a new user namespace if need be. Returns 0 in the child, which is process 1 there and must
 // call `furnish_namespace` first, else the child's id, as seen by the caller, whose child it is. Errors: no_namespace.
-Result<int> fork_into_namespace(const Identity& identity, Session session);
+// `own_ipc`: with an IPC namespace of its own, for System V objects.
+Result<int> fork_into_namespace(const Identity& identity, Session session, bool own_ipc = false);
 
 // In the child: maps user and group to themselves, keeps mounts inside, mounts a /proc of its own. Errors: no_namespace with the step.
 Status furnish_namespace(const Identity& identity);

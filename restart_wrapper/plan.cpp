@@ -9,6 +9,7 @@
 #include <linux/prctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +70,7 @@ class Builder {
   void move_vdso(const Range& target);
   Status place(const image::MappingRecord& mapping);
   Status place_shared_memory(const image::MappingRecord& mapping);
+  Status place_segment(const image::MappingRecord& mapping, int segment);
   void use_huge_pages(const image::MappingRecord& mapping, std::size_t first, std::size_t count);
   void read_everything();
   void advise(const image::MappingRecord& mapping);
@@ -81,6 +83,7 @@ class Builder {
   const image::ProcessRecord& process_;
   Plan plan_;
   std::vector<Op> after_reading_;
+  std::uint64_t attached_base_ = 0;  // of the segment that was attached last
   std::size_t next_run_ = 0;  // of the image's page runs: mappings and runs ascend together
 };
 
@@ -218,6 +221,7 @@ Status Builder::place_shared_memory(const image::MappingRecord& mapping) {
   if (source == input_.shared_memory.end())
     return error(ErrorCode::restore_failed, "no image holds the content of the shared memory at " + hex(mapping.start));
   const std::uint64_t length = mapping.end - mapping.start;
+  if (source->second.segment >= 0) return place_segment(mapping, source->second.segment);
   if (source->second.address != 0) {
     add(OpKind::duplicate, source->second.address + mapping.offset, length).target = mapping.start;
     add(OpKind::protect, mapping.start, length).protection = mapping.protection;
@@ -225,6 +229,31 @@ Status Builder::place_shared_memory(const image::MappingRecord& mapping) {
     Op& map = add(OpKind::map, mapping.start, length);
     map.protection = mapping.protection, map.flags = MAP_SHARED, map.offset = mapping.offset, map.fd = source->second.fd;
   }
+  advise(mapping);
+  return {};
+}
+
+// A segment is attached whole. Parts of it that have protections of their own are mappings of their own; what was unmapped of it goes again.
+Status Builder::place_segment(const image::MappingRecord& mapping, int segment) {
+  const std::uint64_t base = mapping.start - mapping.offset, end = base + (mapping.file_size + image::kPage - 1) / image::kPage * image::kPage;
+  if (base != attached_base_) {
+    attached_base_ = base;
+    std::uint64_t at = base;
+    bool writes = false, executes = false;
+    const auto part = [&](const image::MappingRecord& other) { return other.object == mapping.object && other.start - other.offset == base; };
+    for (const image::MappingRecord& other : input_.image->mappings())
+      if (part(other)) writes |= (other.protection & PROT_WRITE) != 0, executes |= (other.protection & PROT_EXEC) != 0;
+      else if (other.start < end && other.end > base) return error(ErrorCode::restore_failed, "other memory is where a part of a System V segment was unmapped, at " + hex(other.start));
+    Op& attach = add(OpKind::attach, base, end - base);
+    attach.fd = segment, attach.flags = static_cast<std::uint32_t>((writes ? 0 : SHM_RDONLY) | (executes ? SHM_EXEC : 0));
+    for (const image::MappingRecord& other : input_.image->mappings()) {
+      if (!part(other)) continue;
+      if (other.start > at) add(OpKind::unmap, at, other.start - at);
+      at = other.end;
+    }
+    if (at < end) add(OpKind::unmap, at, end - at);
+  }
+  add(OpKind::protect, mapping.start, mapping.end - mapping.start).protection = mapping.protection;
   advise(mapping);
   return {};
 }

@@ -20,6 +20,7 @@ namespace stasis::restart {
 struct SharedSource {
   std::uint64_t address = 0;  // of an inherited shared mapping of the whole object; 0: use fd
   int fd = -1;
+  int segment = -1;           // number of a System V segment: it is attached
 };
 
 struct PlanInput {

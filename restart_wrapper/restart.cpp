@@ -28,6 +28,7 @@
 #include "restart_wrapper/preflight.hpp"
 #include "restart_wrapper/site.hpp"
 #include "restart_wrapper/unique_fd.hpp"
+#include "restart_wrapper/system_v.hpp"
 
 extern char** environ;
 
@@ -194,7 +195,8 @@ Status Restart::print_dry_run(const Computation& computation, Site& site) {
   std::printf("generation %llu of computation %s: %zu processes, first %d\n", static_cast<unsigned long long>(computation.generation), computation.id.c_str(),
               computation.members.size(), computation.root);
   std::printf("tree:\n%s", to_text(site.tree).c_str());
-  for (const auto& [id, memory] : computation.shared_memory) site.shared_memory[id] = {site.shared.start, -1};
+  for (const auto& [id, memory] : computation.shared_memory)
+    site.shared_memory[id] = memory.record.device == image::kSystemVDevice ? SharedSource{0, -1, static_cast<int>(memory.record.inode)} : SharedSource{site.shared.start, -1};
   for (const image::Image& image : computation.members) {
     PlanInput input;
     input.image = &image, input.vdso = site.vdso, input.parking = site.parking, input.shared = site.shared, input.vdso_refuge = site.vdso_refuge;
@@ -241,7 +243,7 @@ Status Restart::attempt(const Computation& computation, Site& site, const store:
   first.has_terminal = has_terminal_;
   first.stdio = {0, 1, 2};
   first.lock_fd = lock_.get();
-  STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity, share_session_ ? Session::shared : Session::own));
+  STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity, share_session_ ? Session::shared : Session::own, has_system_v(*site.computation)));
   if (child == 0) {
     outer.reset();
     site.control_fd = inner.release();

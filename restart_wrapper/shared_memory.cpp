@@ -17,8 +17,6 @@ namespace stasis::restart {
 
 std::string memory_file_name(std::string_view path);
 
-namespace {
-
 Status fill_mapping(const SharedMemory& memory, char* base, std::uint64_t length) {
   for (const SharedMemory::Part& part : memory.parts)
     STASIS_TRY(part.image->read_content(part.content, [&](std::uint64_t offset, std::string_view bytes) -> Status {
@@ -29,13 +27,15 @@ Status fill_mapping(const SharedMemory& memory, char* base, std::uint64_t length
   return {};
 }
 
+namespace {
+
 Status recreate_anonymous(Site& site, const SharedMemory& memory, std::uint64_t& cursor) {
   const std::uint64_t length = (memory.record.size + image::kPage - 1) / image::kPage * image::kPage;
   void* base = ::mmap(reinterpret_cast<void*>(cursor), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   if (base == MAP_FAILED) return system_error("make shared memory", -errno);
   STASIS_TRY(fill_mapping(memory, static_cast<char*>(base), length));
   site.shared_memory[memory.record.id] = {cursor, -1};
-  cursor += (length + (2u << 20) - 1) / (2u << 20) * (2u << 20);
+  cursor += round_up_shared(length);
   return {};
 }
 
@@ -91,10 +91,9 @@ Status recreate_file(Site& site, const SharedMemory& memory) {
 
 }  // namespace
 
-Status recreate_shared_memory(Site& site) {
-  std::uint64_t cursor = site.shared.start;
+Status recreate_shared_memory(Site& site, std::uint64_t cursor) {
   for (const auto& [id, memory] : site.computation->shared_memory)
-    STASIS_TRY(memory.record.anonymous ? recreate_anonymous(site, memory, cursor) : recreate_file(site, memory));
+    if (memory.record.device != image::kSystemVDevice) STASIS_TRY(memory.record.anonymous ? recreate_anonymous(site, memory, cursor) : recreate_file(site, memory));
   return {};
 }
 

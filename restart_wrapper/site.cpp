@@ -32,7 +32,7 @@ Status choose_places(Site& site) {
     plan = std::max(plan, largest_plan_size(image, site.vdso));
   }
   for (const auto& [id, memory] : site.computation->shared_memory)
-    if (memory.record.anonymous) shared += round_up(memory.record.size);
+    if (memory.record.anonymous || memory.record.device == image::kSystemVDevice) shared += round_up(memory.record.size);
   STASIS_TRY_VALUE(const std::vector<OwnMapping> own, own_mappings());
   for (const OwnMapping& mapping : own) taken.add(mapping.range);
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/image/handoff.hpp"
 #include "restart_wrapper/address_space.hpp"
@@ -45,6 +46,7 @@ struct Site {
   std::map<std::uint64_t, SharedSource> shared_memory;  // by id
   std::map<int, SessionTerminal> terminals;            // by session, see Workshop
   std::vector<int> held;
+  std::vector<void*> segments;                          // of System V shared memory, attached by the first process
   int status_fd = -1;   // writing end of the status pipe
   int control_fd = -1;  // to the outer process, see control.hpp
 };

@@ -40,6 +40,8 @@ enum class SectionId : std::uint32_t {
   descriptions = 6,  // DescriptionRecord, one for each description that this process refers to
   shared_memory = 7, // SharedMemoryRecord, one for each object that this process refers to
   zombies = 8,       // ZombieRecord: children that have ended and wait to be waited for
+  system_v = 10,     // SystemVRecord: semaphores, queues and memory
+  undos = 11,        // SemaphoreUndoRecord of this process
   content_runs = 9,  // PageRun[]: content of files, shared memory and pipes; records refer to it by index
 };
 

@@ -27,6 +27,8 @@ std::string_view section_name(std::uint32_t id) noexcept {
     case SectionId::descriptions: return "descriptions";
     case SectionId::shared_memory: return "shared_memory";
     case SectionId::zombies: return "zombies";
+    case SectionId::system_v: return "system_v";
+    case SectionId::undos: return "undos";
     case SectionId::content_runs: return "content_runs";
   }
   return "unknown";
@@ -47,6 +49,8 @@ struct Image::State {
   std::vector<DescriptionRecord> descriptions;
   std::vector<SharedMemoryRecord> shared_memory;
   std::vector<ZombieRecord> zombies;
+  std::vector<SystemVRecord> system_v;
+  std::vector<SemaphoreUndoRecord> undos;
   std::vector<PageRun> page_runs;
   std::vector<PageRun> content_runs;
 
@@ -162,6 +166,8 @@ Status Image::State::decode(const SectionEntry& entry, const std::string& sectio
     case SectionId::descriptions: return decode_records(entry, section, descriptions);
     case SectionId::shared_memory: return decode_records(entry, section, shared_memory);
     case SectionId::zombies: return decode_records(entry, section, zombies);
+    case SectionId::system_v: return decode_records(entry, section, system_v);
+    case SectionId::undos: return decode_records(entry, section, undos);
     case SectionId::page_runs: return decode_runs(entry, section, page_runs);
     case SectionId::content_runs: return decode_runs(entry, section, content_runs);
   }
@@ -225,6 +231,8 @@ const std::vector<DescriptorRecord>& Image::descriptors() const noexcept { retur
 const std::vector<DescriptionRecord>& Image::descriptions() const noexcept { return state_->descriptions; }
 const std::vector<SharedMemoryRecord>& Image::shared_memory() const noexcept { return state_->shared_memory; }
 const std::vector<ZombieRecord>& Image::zombies() const noexcept { return state_->zombies; }
+const std::vector<SystemVRecord>& Image::system_v() const noexcept { return state_->system_v; }
+const std::vector<SemaphoreUndoRecord>& Image::undos() const noexcept { return state_->undos; }
 std::span<const PageRun> Image::page_runs() const noexcept { return state_->page_runs; }
 std::span<const PageRun> Image::content_runs() const noexcept { return state_->content_runs; }
 

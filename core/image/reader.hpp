@@ -16,6 +16,7 @@
 #include "core/base/result.hpp"
 #include "core/image/format.hpp"
 #include "core/image/records.hpp"
+#include "core/image/system_v.hpp"
 
 namespace stasis::image {
 
@@ -49,6 +50,8 @@ class Image {
   const std::vector<DescriptionRecord>& descriptions() const noexcept;
   const std::vector<SharedMemoryRecord>& shared_memory() const noexcept;
   const std::vector<ZombieRecord>& zombies() const noexcept;
+  const std::vector<SystemVRecord>& system_v() const noexcept;
+  const std::vector<SemaphoreUndoRecord>& undos() const noexcept;
   std::span<const PageRun> page_runs() const noexcept;
   std::span<const PageRun> content_runs() const noexcept;
 

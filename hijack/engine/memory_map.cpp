@@ -3,6 +3,7 @@
 // A mapping of a file counts as the file's only if its name still leads to the same inode. Files below /dev/shm are memory like any other
 // shared memory: on another node they would not be there.
 // World: hijack, leader.
+#include "core/image/system_v.hpp"
 #include "hijack/engine/memory_map.hpp"
 
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "hijack/engine/membership.hpp"
+#include "hijack/engine/system_v.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
@@ -68,8 +70,13 @@ void parse_flags(std::string_view words, Mapping& mapping, bool& device_memory) 
 
 Status classify_file(Mapping& mapping, Arena& arena) noexcept {
   image::MappingRecord& record = mapping.record;
-  if (record.path.starts_with("/SYSV")) return unsupported(record, "System V shared memory");
   if (record.path.starts_with("/secretmem")) return unsupported(record, "secret memory (memfd_secret):");
+  if (record.path.starts_with("/SYSV")) {
+    record.kind = image::MappingKind::shared_memory;
+    record.device = image::kSystemVDevice;
+    record.file_size = segment_size(static_cast<std::int32_t>(record.inode));
+    return {};
+  }
   if (record.path.starts_with("/[aio]") || record.path.starts_with("anon_inode:") || record.path.starts_with("socket:"))
     return unsupported(record, "memory shared with the kernel:");
   bool deleted = record.path.ends_with(kDeleted);
@@ -135,7 +142,8 @@ class Parser {
     if (device_memory_) return unsupported(current_.record, "device memory");
     // The kernel takes one itself for what may only be executed (pkeys(7)), and does so again.
     if (key_ != 0 && current_.record.protection != PROT_EXEC) return unsupported(current_.record, "memory with a protection key:");
-    if (current_.record.inode != 0 || current_.record.path.starts_with("anon_inode:")) STASIS_TRY(classify_file(current_, arena_));
+    // The number of a System V segment, which is shown as its inode, may be 0.
+    if (current_.record.inode != 0 || current_.record.path.starts_with("anon_inode:") || current_.record.path.starts_with("/SYSV")) STASIS_TRY(classify_file(current_, arena_));
     if (!map_.mappings.add(current_)) return out_of_arena();
     return {};
   }

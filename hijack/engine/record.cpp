@@ -3,12 +3,15 @@
 #include "hijack/engine/record.hpp"
 
 #include <sys/rseq.h>
+#include <sys/shm.h>
 
 #include "hijack/engine/area_state.hpp"
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/settings.hpp"
+#include "hijack/engine/system_v.hpp"
 #include "hijack/rt/log.hpp"
 
 namespace stasis::hijack {
@@ -33,8 +36,25 @@ Status Recorder::find_shared_memory() noexcept {
     const std::uint64_t reach = record.offset + (record.end - record.start);
     if (record.file_size == 0 && reach > object.size) object.size = reach;
   }
+  STASIS_TRY(find_system_v());
   OtherName names(arena_, descriptors_.descriptions);
   for (image::SharedMemoryRecord& object : shared_memory_) find_other_name(object, names);
+  return {};
+}
+
+// Segments that nobody has attached are shared memory, too.
+Status Recorder::find_system_v() noexcept {
+  List<std::int32_t> attached(arena_);
+  for (const image::SharedMemoryRecord& object : shared_memory_)
+    if (object.device == image::kSystemVDevice && !attached.add(static_cast<std::int32_t>(object.inode))) return out_of_arena();
+  STASIS_TRY_VALUE(system_v_, read_system_v(arena_, attached));
+  for (const image::SystemVRecord& record : system_v_) {
+    if (record.kind != image::SystemVKind::memory || is_attached(record.id)) continue;
+    image::SharedMemoryRecord object;
+    object.device = image::kSystemVDevice, object.inode = static_cast<std::uint64_t>(record.id), object.path = "/SYSV";
+    object.anonymous = false, object.size = record.size;
+    if (!shared_memory_.add(object)) return out_of_arena();
+  }
   return {};
 }
 
@@ -52,7 +72,7 @@ Status Recorder::find_mode(image::SharedMemoryRecord& object) noexcept {
 // A file that has lost its name but has another stays where it is.
 void Recorder::find_other_name(image::SharedMemoryRecord& object, OtherName& names) noexcept {
   constexpr std::string_view kDeleted = " (deleted)";
-  if (object.anonymous || !object.path.ends_with(kDeleted)) return;
+  if (object.anonymous || object.device == image::kSystemVDevice || !object.path.ends_with(kDeleted)) return;
   object.other_name = names.find_beside(object.path.substr(0, object.path.size() - kDeleted.size()), object.device, object.inode);
   struct stat status{};
   if (object.other_name.empty() || sys::call(SYS_newfstatat, AT_FDCWD, object.other_name.data(), &status, 0) < 0) return;
@@ -159,9 +179,31 @@ Status Recorder::write_shared_memory(MemoryWriter& memory) noexcept {
       if (mapping.record.object == object.id) STASIS_TRY(write_parts(memory, mapping, extent, object));
       ++extent;
     }
+    if (object.device == image::kSystemVDevice && object.recorder && extent_count(object) == 0) STASIS_TRY(write_unattached(memory, object));
     object.content.count = content_runs_.size() - object.content.first;
   }
   return {};
+}
+
+// In how many places this process has it mapped.
+std::uint32_t Recorder::extent_count(const image::SharedMemoryRecord& object) noexcept {
+  std::uint32_t count = 0;
+  for (const Mapping& mapping : map_.mappings) count += mapping.record.kind == image::MappingKind::shared_memory && mapping.record.object == object.id;
+  return count;
+}
+
+// A segment that nobody has attached, attached for this moment.
+Status Recorder::write_unattached(MemoryWriter& memory, const image::SharedMemoryRecord& object) noexcept {
+  const long address = sys::call(SYS_shmat, object.inode, nullptr, SHM_RDONLY);
+  if (sys::failed(address)) return system_error("attach a segment of System V shared memory", address);
+  Mapping mapping;
+  mapping.record.start = static_cast<std::uint64_t>(address);
+  mapping.record.end = mapping.record.start + (object.size + image::kPage - 1) / image::kPage * image::kPage;
+  mapping.record.kind = image::MappingKind::shared_memory;
+  mapping.readable = mapping.shared = true;
+  const Status status = memory.write_shared(mapping, content_runs_);
+  sys::call(SYS_shmdt, address);
+  return status;
 }
 
 Status Recorder::write_parts(MemoryWriter& memory, const Mapping& mapping, std::uint32_t extent, image::SharedMemoryRecord& object) noexcept {
@@ -196,6 +238,9 @@ Status Recorder::write_sections() noexcept {
   STASIS_TRY(image_.add_records(image::SectionId::descriptors, descriptors_.descriptors.begin(), descriptors_.descriptors.size()));
   STASIS_TRY(image_.add_records(image::SectionId::descriptions, descriptions.begin(), descriptions.size()));
   STASIS_TRY(image_.add_records(image::SectionId::shared_memory, shared_memory_.begin(), shared_memory_.size()));
+  STASIS_TRY_VALUE(const List<image::SemaphoreUndoRecord> undos, list_undo(arena_));
+  STASIS_TRY(image_.add_records(image::SectionId::system_v, system_v_.begin(), system_v_.size()));
+  STASIS_TRY(image_.add_records(image::SectionId::undos, undos.begin(), undos.size()));
   STASIS_TRY(image_.add_records(image::SectionId::zombies, zombies.begin(), zombies.size()));
   return image_.add_section(image::SectionId::content_runs, runs(content_runs_), content_runs_.size() * sizeof(image::PageRun));
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "core/base/result.hpp"
 #include "core/image/records.hpp"
+#include "core/image/system_v.hpp"
 #include "core/proto/messages.hpp"
 #include "hijack/engine/descriptors.hpp"
 #include "hijack/engine/image_writer.hpp"
@@ -29,6 +30,9 @@ class Recorder {
 
  private:
   Status find_shared_memory() noexcept;
+  Status find_system_v() noexcept;
+  std::uint32_t extent_count(const image::SharedMemoryRecord& object) noexcept;
+  Status write_unattached(MemoryWriter& memory, const image::SharedMemoryRecord& object) noexcept;
   Status find_mode(image::SharedMemoryRecord& object) noexcept;
   static void find_other_name(image::SharedMemoryRecord& object, OtherName& names) noexcept;
   Status accept(const proto::Elected& elected) noexcept;
@@ -48,6 +52,7 @@ class Recorder {
   BorrowedDescriptors borrowed_;
   Descriptors descriptors_;
   List<image::SharedMemoryRecord> shared_memory_;
+  List<image::SystemVRecord> system_v_;
   List<proto::ElectedEntry> elected_;
   List<proto::SharedPart> parts_;
   List<image::ThreadRecord> threads_;

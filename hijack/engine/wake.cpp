@@ -20,6 +20,7 @@
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/notice.hpp"
 #include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/scratch.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
@@ -311,6 +312,7 @@ void rejoin(void* argument) noexcept {
   take_process_attributes(saved.attributes);
   limit_processes();
   create_timers();
+  take_undo();
   queue_pending(0);
   if (main == nullptr) {
     for (;;) sys::call(SYS_exit, 0);

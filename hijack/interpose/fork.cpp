@@ -8,6 +8,7 @@
 
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/processor_time.hpp"
+#include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/interpose/real.hpp"
@@ -18,6 +19,7 @@ namespace {
 void in_child() noexcept {
   if (settings.standing != Standing::member) return;
   forget_checkpoint();
+  forget_undo();
   begin_usage();
   become_member();
   write_slot(MemberState::running);

@@ -9,7 +9,7 @@
 namespace stasis::restart::kernel {
 
 // arch/x86/entry/syscalls/syscall_64.tbl
-inline constexpr long kWrite = 1, kOpen = 2, kClose = 3, kMmap = 9, kMprotect = 10, kMunmap = 11, kPread = 17, kExit = 60, kWait4 = 61, kFcntl = 72, kMremap = 25,
+inline constexpr long kWrite = 1, kOpen = 2, kClose = 3, kMmap = 9, kMprotect = 10, kMunmap = 11, kPread = 17, kShmat = 30, kExit = 60, kWait4 = 61, kFcntl = 72, kMremap = 25,
                       kMadvise = 28, kPrctl = 157, kArchPrctl = 158, kExitGroup = 231, kPrlimit = 302,
                       kMlock2 = 325, kMseal = 462;
 inline constexpr long kSetFs = 0x1002;  // ARCH_SET_FS, asm/prctl.h

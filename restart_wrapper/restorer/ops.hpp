@@ -17,6 +17,7 @@ enum class OpKind : std::uint32_t {
   move,         // mremap(address, length) to `target`; one mapping, whole
   duplicate,    // mremap(address, 0, length) to `target`: a second view of a shared mapping (mremap(2), old_size 0)
   map,          // mmap(address, length, protection, flags, fd, offset); fails if something is there
+  attach,       // shmat(fd, address, flags): a whole segment, of `length` bytes
   map_file,     // opens the path at `data` with `flags2` and maps it likewise
   read_runs,    // reads runs [first, first+count) from `fd` to their addresses and checks their digests; by several processors if the plan says so
   copy,         // copies `length` bytes from `data` to `address`

@@ -47,6 +47,7 @@ constexpr std::string_view name_of(OpKind kind) {
     case OpKind::move: return "move";
     case OpKind::duplicate: return "share";
     case OpKind::map: return "map";
+    case OpKind::attach: return "attach";
     case OpKind::map_file: return "map a file";
     case OpKind::read_runs: return "read";
     case OpKind::copy: return "copy";
@@ -193,6 +194,10 @@ Failure carry_out(const PlanHeader& plan, const Op& op) {
       if (result > 0) result = result == target ? 0 : -kernel::kEexist;
       break;
     case OpKind::map: return map(op, op.fd);
+    case OpKind::attach:
+      result = kernel::call(kernel::kShmat, op.fd, address, op.flags);
+      if (result > 0) result = 0;
+      break;
     case OpKind::map_file: return map_file(plan, op);
     case OpKind::read_runs: return read_runs(plan, op);
     case OpKind::copy: memcpy(reinterpret_cast<void*>(op.address), plan.data + op.data, op.length); break;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 [[noreturn]] void fail(const std::string& what) { throw Failure(what + ": " + strerror(errno)); }
 
 void give_up_root(const fs::path& directory) {
+  unshare(CLONE_NEWIPC);  // what killed programs leave of System V IPC goes with the driver
   const passwd* user = getpwnam("stasis-test");
   const uid_t uid = user != nullptr ? user->pw_uid : 65534;
   const gid_t gid = user != nullptr ? user->pw_gid : 65534;

@@ -1,0 +1,148 @@
+// Making System V objects, see system_v.hpp, sysvipc(7), shmctl(2), semctl(2), msgctl(2).
+//
+// In a namespace of one's own the number of the next object can be chosen (/proc/sys/kernel/*_next_id, proc(5)). What the kernel notes of who did something is right
+// because a process with that id does it (kinds/acting.hpp).
+// World: programs.
+#include "restart_wrapper/system_v.hpp"
+
+#include <fcntl.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "restart_wrapper/kinds/acting.hpp"
+#include "restart_wrapper/shared_memory.hpp"
+#include "restart_wrapper/unique_fd.hpp"
+
+namespace stasis::restart {
+namespace {
+
+union SemaphoreArgument {  // semctl(2): the caller defines it
+  int value;
+  semid_ds* status;
+  unsigned short* values;
+};
+
+// Each object once: all images of the node tell of all.
+std::map<std::pair<image::SystemVKind, int>, image::SystemVRecord> all_of(const Computation& computation) {
+  std::map<std::pair<image::SystemVKind, int>, image::SystemVRecord> all;
+  for (const image::Image& image : computation.members)
+    for (const image::SystemVRecord& record : image.system_v()) all.try_emplace({record.kind, record.id}, record);
+  return all;
+}
+
+std::string name_of(const image::SystemVRecord& record) {
+  static constexpr const char* kNames[] = {"", "shared memory", "semaphore set", "message queue"};
+  return std::string("System V ") + kNames[static_cast<int>(record.kind)] + " " + std::to_string(record.id);
+}
+
+Status choose_number(const image::SystemVRecord& record) {
+  static constexpr const char* kPaths[] = {"", "/proc/sys/kernel/shm_next_id", "/proc/sys/kernel/sem_next_id", "/proc/sys/kernel/msg_next_id"};
+  const char* path = kPaths[static_cast<int>(record.kind)];
+  const UniqueFd fd(::open(path, O_WRONLY | O_CLOEXEC));
+  const std::string number = std::to_string(record.id);
+  if (!fd || ::write(fd.get(), number.data(), number.size()) < 0) return system_error(std::string("write ") + path, -errno);
+  return {};
+}
+
+Status check_number(const image::SystemVRecord& record, int id) {
+  if (id < 0) return system_error("make " + name_of(record), -errno);
+  return id == record.id ? Status() : error(ErrorCode::restore_failed, name_of(record) + " would have the number " + std::to_string(id));
+}
+
+key_t key_of(const image::SystemVRecord& record) { return record.key == 0 ? IPC_PRIVATE : record.key; }
+int flags_of(const image::SystemVRecord& record) { return static_cast<int>(record.mode) | IPC_CREAT | IPC_EXCL; }
+
+Status make_memory(Site& site, const image::SystemVRecord& record, std::uint64_t& cursor) {
+  const auto make = [&]() -> Status {
+    STASIS_TRY(choose_number(record));
+    return check_number(record, ::shmget(key_of(record), record.size, flags_of(record) | SHM_NORESERVE));
+  };
+  STASIS_TRY(act_as(record.pid, make));
+  void* base = ::shmat(record.id, reinterpret_cast<void*>(cursor), SHM_REMAP);
+  if (base == reinterpret_cast<void*>(-1)) return system_error("attach " + name_of(record), -errno);
+  for (const auto& [id, memory] : site.computation->shared_memory) {
+    if (memory.record.device != image::kSystemVDevice || memory.record.inode != static_cast<std::uint64_t>(record.id)) continue;
+    STASIS_TRY(fill_mapping(memory, static_cast<char*>(base), (record.size + image::kPage - 1) / image::kPage * image::kPage));
+    site.shared_memory[id] = {0, -1, record.id};
+  }
+  site.segments.push_back(base);
+  cursor += round_up_shared(record.size);
+  // It lives on while somebody has it attached, which this process has.
+  if (record.removed && ::shmctl(record.id, IPC_RMID, nullptr) != 0) return system_error("remove " + name_of(record), -errno);
+  return {};
+}
+
+Status make_semaphores(const Computation& computation, const image::SystemVRecord& record) {
+  STASIS_TRY(choose_number(record));
+  STASIS_TRY(check_number(record, ::semget(key_of(record), static_cast<int>(record.semaphores.size()), flags_of(record))));
+  std::vector<image::SystemVSemaphore> semaphores;
+  record.semaphores.for_each([&](const image::SystemVSemaphore& one) { semaphores.push_back(one); });
+  // Each process does again what it has to undo, from which the value comes to be what it was.
+  for (const image::Image& image : computation.members)
+    for (const image::SemaphoreUndoRecord& undo : image.undos())
+      if (undo.id == record.id && undo.number < semaphores.size()) semaphores[undo.number].value += undo.adjustment;
+  std::map<int, std::vector<int>> by_pid;
+  for (std::size_t i = 0; i != semaphores.size(); ++i) by_pid[semaphores[i].pid].push_back(static_cast<int>(i));
+  for (const auto& [pid, numbers] : by_pid)
+    STASIS_TRY(act_as(pid, [&]() -> Status {
+      for (const int number : numbers) {
+        const SemaphoreArgument value{std::max(0, semaphores[static_cast<std::size_t>(number)].value)};
+        if ((pid != 0 || value.value != 0) && ::semctl(record.id, number, SETVAL, value) != 0) return system_error("set a value of " + name_of(record), -errno);
+      }
+      return {};
+    }));
+  return {};
+}
+
+Status make_messages(const image::SystemVRecord& record) {
+  STASIS_TRY(choose_number(record));
+  STASIS_TRY(check_number(record, ::msgget(key_of(record), flags_of(record))));
+  msqid_ds status{};
+  if (::msgctl(record.id, IPC_STAT, &status) != 0) return system_error("look at " + name_of(record), -errno);
+  if (status.msg_qbytes != record.size) {
+    status.msg_qbytes = record.size;
+    if (::msgctl(record.id, IPC_SET, &status) != 0) return system_error("set the size of " + name_of(record), -errno);
+  }
+  if (record.messages.size() == 0) return {};
+  return act_as(record.pid, [&]() -> Status {
+    Status sent;
+    record.messages.for_each([&](const image::SystemVMessage& message) {
+      std::string buffer(sizeof(long) + message.bytes.size(), '\0');
+      std::memcpy(buffer.data(), &message.type, sizeof message.type);
+      message.bytes.copy(buffer.data() + sizeof(long), message.bytes.size());
+      if (sent.ok() && ::msgsnd(record.id, buffer.data(), message.bytes.size(), IPC_NOWAIT) != 0) sent = system_error("fill " + name_of(record), -errno);
+    });
+    return sent;
+  });
+}
+
+}  // namespace
+
+bool has_system_v(const Computation& computation) {
+  return std::ranges::any_of(computation.members, [](const image::Image& image) { return !image.system_v().empty(); });
+}
+
+Status recreate_system_v(Site& site, std::uint64_t& cursor) {
+  for (const auto& [name, record] : all_of(*site.computation)) {
+    switch (record.kind) {
+      case image::SystemVKind::memory: STASIS_TRY(make_memory(site, record, cursor)); break;
+      case image::SystemVKind::semaphores: STASIS_TRY(make_semaphores(*site.computation, record)); break;
+      case image::SystemVKind::messages: STASIS_TRY(make_messages(record)); break;
+    }
+  }
+  return {};
+}
+
+void release_system_v(const Site& site) {
+  for (void* base : site.segments) ::shmdt(base);
+}
+
+}  // namespace stasis::restart
