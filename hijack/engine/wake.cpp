@@ -268,7 +268,6 @@ void tell_success() noexcept {
   image::RestoreFailure report;
   report.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
   sys::call(SYS_write, saved.handoff.status_fd, &report, sizeof report);
-  sys::call(SYS_close, saved.handoff.status_fd);
 }
 
 struct Rejoin {
@@ -285,10 +284,12 @@ void rejoin(void* argument) noexcept {
     STASIS_TRY(link.connect());
     const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
     STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), true, program, false}));
+    // First: as soon as all have joined, another process may run and end this one.
+    tell_success();
     return link.send(proto::Restored{how.threads});
   };
   if (const Status status = join(); !status.ok()) give_up(status.error());
-  tell_success();
+  sys::call(SYS_close, saved.handoff.status_fd);
   if (const auto resume = link.expect<proto::Resume>(); !resume.ok()) {
     log("restart called off", resume.error());
     for (;;) sys::call(SYS_exit_group, 127);
@@ -296,6 +297,9 @@ void rejoin(void* argument) noexcept {
 }
 
 [[noreturn]] void wake() noexcept {
+  // Those of the C library's own too, which sigprocmask(3) leaves out: threads may have them pending, and timers that are armed send them.
+  const std::uint64_t all = ~std::uint64_t{0};
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof all);
   if (saved.handoff.version != image::kHandoffVersion) give_up(error(ErrorCode::image_version, "the restorer is of another version"));
   require(sys::call(SYS_munmap, saved.handoff.parking_start, saved.handoff.parking_length), "unmap the restorer");
   forget_stop();
