@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -49,6 +50,17 @@ Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std
     }
   }
   return answers;
+}
+
+std::optional<Outside> find_outside(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories) {
+  std::set<std::uint64_t> inodes;
+  for (const auto& [pid, entries] : inventories)
+    for (const proto::SharedEntry& entry : entries)
+      if (entry.kind == proto::SharedKind::description) inodes.insert(entry.inode);
+  for (const auto& [pid, entries] : inventories)
+    for (const proto::SharedEntry& entry : entries)
+      if (entry.must_be_inside && !inodes.contains(entry.peer)) return Outside{pid, entry.fd};
+  return std::nullopt;
 }
 
 std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories,

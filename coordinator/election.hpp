@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -14,6 +15,13 @@ namespace stasis::coordinator {
 // Answers each member's inventory entry by entry. Equal device and inode is enough for memory; descriptions are compared by kcmp(2).
 // Errors: system, when the kernel refuses to compare.
 Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories);
+
+// A connection that must have both ends in the computation and has not.
+struct Outside {
+  std::int32_t pid = 0;
+  std::int32_t fd = -1;
+};
+std::optional<Outside> find_outside(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories);
 
 // Who lends whom the other end of a connection: for each entry that asks for one and is to be recorded, the entry of another member that has it. Marks
 // the answers that a loan comes for. By the lender's pid.

@@ -219,6 +219,8 @@ void NodeCheckpoint::record() {
 void NodeCheckpoint::answer_election() {
   std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories;
   for (const auto& [pid, member] : members_) inventories.emplace(pid, member.inventory);
+  if (const auto outside = find_outside(inventories))
+    return abandon(error(ErrorCode::unsupported, name_of(members_.at(outside->pid))).with("descriptor " + std::to_string(outside->fd) + " is a connection to a program outside the computation (STASIS_OUTSIDE=refuse)"));
   auto answers = elect(inventories);
   if (!answers) return abandon(answers.error());
   const auto lendings = find_lenders(inventories, *answers);

@@ -33,6 +33,9 @@ inline constexpr const char* kLaunchStore = "STASIS_LAUNCH_STORE";
 inline constexpr const char* kIds = "STASIS_IDS";
 // The size up to which a checkpoint keeps copies of files that the program may change in place, all of a process together: bytes, or with K, M or G.
 inline constexpr const char* kKeepFiles = "STASIS_KEEP_FILES";
+// What becomes of a connection whose other end nobody in the computation has: "close" (default), at a restart its other side has closed it; "refuse", there is no
+// checkpoint while there is one.
+inline constexpr const char* kOutside = "STASIS_OUTSIDE";
 // Injected failure for tests: point[:errno[:skip]], points in core/base/faults.def; errno is a number (5, EIO, if it is left out), skip how
 // often the point is passed before it fails.
 inline constexpr const char* kFault = "STASIS_FAULT";

@@ -132,6 +132,8 @@ struct SharedEntry {
   std::uint64_t discriminator = 0;  // anything equal for equal descriptions (status flags); narrows the comparisons
   std::int32_t fd = -1;             // a descriptor of the description in the member
   std::uint64_t other_end = 0;      // inode of the other end of a TCP connection, if that is needed to get at what is under way; else 0
+  bool must_be_inside = false;      // a connection whose other end a member must have
+  std::uint64_t peer = 0;           // inode of that other end, 0 if it is on another machine
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("kind", self.kind);
@@ -140,6 +142,8 @@ struct SharedEntry {
     archive("discriminator", self.discriminator);
     archive("fd", self.fd);
     archive("other_end", self.other_end);
+    archive("must_be_inside", self.must_be_inside);
+    archive("peer", self.peer);
   }
 };
 

@@ -6,7 +6,9 @@
 
 #include "hijack/engine/file_locks.hpp"
 #include "hijack/engine/other_name.hpp"
+#include "hijack/engine/settings.hpp"
 #include "hijack/kinds/queue_refill.hpp"
+#include "hijack/kinds/socket_diag.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/text.hpp"
 
@@ -59,6 +61,7 @@ class Lister {
     for (std::uint32_t i = 0; i != all_.descriptions.size(); ++i)
       if (all_.descriptions[i].record.kind == image::DescriptionKind::socket) {
         STASIS_TRY(find_in_flight(i));
+        if (settings.refuses_outside) STASIS_TRY(find_peer_of(i));
         STASIS_TRY_VALUE(all_.descriptions[i].other_end, end_to_refill_from(all_.descriptions[i].fd, arena_));
       }
     spread_locks();
@@ -108,6 +111,13 @@ class Lister {
       if (description.record.kind == image::DescriptionKind::process) return refused(description);  // cannot be made before its process
       if (!all_.descriptions[socket].in_flight.add({borrowed_[next].message, index})) return out_of_arena();
     }
+    return {};
+  }
+
+  Status find_peer_of(std::uint32_t socket) noexcept {
+    Description& description = all_.descriptions[socket];
+    STASIS_TRY_VALUE(const Peer peer, find_peer(description.fd, description.record.inode, arena_));
+    description.must_be_inside = peer.is_there, description.peer = peer.inode;
     return {};
   }
 

@@ -89,8 +89,8 @@ Result<proto::Inventory> Recorder::take_inventory() noexcept {
   std::uint32_t next = 0;
   for (const Description& description : descriptors_.descriptions)
     entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd,
-                       description.other_end};
-  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0};
+                       description.other_end, description.must_be_inside, description.peer};
+  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0, false, 0};
   List<proto::SharedExtent> extents(arena_);
   for (const Mapping& mapping : map_.mappings) {
     const image::MappingRecord& record = mapping.record;

@@ -55,6 +55,7 @@ void read_variable(std::string_view name, std::string_view value) noexcept {
   if (name == environment::kStdio) read_stdio(value);
   if (name == environment::kBatch) settings.slurm = value == "slurm";
   if (name == environment::kFault) settings.fault = FixedString<63>(value);
+  if (name == environment::kOutside) settings.refuses_outside = value == "refuse";
   if (name == environment::kKeepFiles) settings.keep_files = read_size(value);
   if (name == environment::kLog) settings.log = FixedString<255>(value);
 }

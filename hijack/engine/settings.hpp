@@ -30,6 +30,7 @@ struct Settings {
   FixedString<1023> library;           // our own entry of LD_PRELOAD
   FixedString<1023> launch_proxy;      // lies beside it
   StdioIdentity stdio[3];
+  bool refuses_outside = false;          // STASIS_OUTSIDE=refuse
   std::uint64_t keep_files = 64u << 20;  // STASIS_KEEP_FILES
 };
 

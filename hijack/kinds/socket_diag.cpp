@@ -100,6 +100,24 @@ Result<UnixFacts> ask_unix(std::uint64_t inode, Arena& arena) noexcept {
   return facts;
 }
 
+Result<Peer> find_peer(int fd, std::uint64_t inode, Arena& arena) noexcept {
+  int domain = 0, protocol = 0;
+  socklen_t size = sizeof domain;
+  sys::call(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+  sys::call(SYS_getsockopt, fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+  if (domain == AF_UNIX) {
+    STASIS_TRY_VALUE(const UnixFacts facts, ask_unix(inode, arena));
+    return Peer{facts.peer != 0, facts.peer};  // one that is gone, or not accepted yet, is nobody's
+  }
+  if (protocol != IPPROTO_TCP) return Peer{};
+  STASIS_TRY_VALUE(const ConnectionNames names, names_of_connection(fd, arena));
+  if (names.peer.empty()) return Peer{};
+  STASIS_TRY_VALUE(const TcpFacts own, ask_tcp(names.own, names.peer));
+  STASIS_TRY_VALUE(const TcpFacts other, ask_tcp(names.peer, names.own));
+  const bool ended = !own.found || (own.shutdown & 1) != 0;
+  return Peer{!ended && (!other.found || other.inode != 0), other.inode};
+}
+
 Result<ConnectionNames> names_of_connection(int fd, Arena& arena) noexcept {
   ConnectionNames names;
   char address[128];

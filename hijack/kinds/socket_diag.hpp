@@ -34,6 +34,13 @@ struct TcpFacts {
   std::uint8_t shutdown = 0;
 };
 
+// Whether the socket is connected to one that exists, and which: 0 if that is on another machine, or known to nobody here.
+struct Peer {
+  bool is_there = false;
+  std::uint64_t inode = 0;
+};
+Result<Peer> find_peer(int fd, std::uint64_t inode, Arena& arena) noexcept;
+
 struct ConnectionNames {
   std::string_view own, peer;  // in the arena; empty if there is none
 };
