@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <set>
 
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/member.hpp"
@@ -67,6 +68,16 @@ void settle_children(const Site& site, const TreeNode& node) {
   const timespec none{};
   while (::sigtimedwait(&children, nullptr, &none) > 0) {
   }
+}
+
+// A stand-in has nothing of the program open when that runs on: an end of a pipe or of a terminal would be seen.
+void close_descriptors(const Site& site) {
+  unsigned next = 0;
+  for (const int fd : std::set<int>{site.control_fd, site.status_fd}) {
+    if (static_cast<unsigned>(fd) > next) ::syscall(SYS_close_range, next, static_cast<unsigned>(fd) - 1, 0);
+    next = static_cast<unsigned>(fd) + 1;
+  }
+  ::syscall(SYS_close_range, next, ~0u, 0);
 }
 
 // Stands in for a parent from outside: exists, waits, and tells how the first process of the program ended if that is its child.
@@ -127,6 +138,7 @@ void settle_terminal(const Site& site, const TreeNode& node) {
   settle_children(site, node);
   if (is_temporary(node.role)) ::_exit(0);
   if (node.role == Role::parent) release_system_v(site);
+  if (node.role == Role::parent) close_descriptors(site);
   pass(site, Step::settled);
   if (node.role == Role::parent) stand_in(site);
   become_member(site, node.member);

@@ -90,6 +90,7 @@ class Attempt {
   void give_terminal() const;
   Status gather(Step step);
   void release(Step step) const;
+  void close_copies() const;
   Status collect_successes();
   Result<image::RestoreFailure> next_report(int timeout_ms);
   Status check_alive();
@@ -268,6 +269,7 @@ Status Attempt::make_tree() {
   STASIS_TRY(gather(Step::settled));
   release_system_v(site_);
   STASIS_TRY(complete_descriptions());
+  close_copies();  // from the release on the members need us no more to run, and to be checkpointed again
   release(Step::settled);
   return {};
 }
@@ -322,13 +324,16 @@ void Attempt::release(Step step) const {
   ::syscall(SYS_futex, &site_.gate->released, FUTEX_WAKE, ~0u >> 1, nullptr, nullptr, 0);
 }
 
-Status Attempt::collect_successes() {
-  // Our own copies of the program's descriptors go, so that ends of files and broken pipes are seen; but for those that members have still to fetch.
+// Our own copies of the program's descriptors, so that ends of files and broken pipes are seen; but for those that members have still to fetch.
+void Attempt::close_copies() const {
   for (const auto& [id, fd] : site_.fds)
     if (!site_.late.contains(id)) ::close(fd);
   for (const auto& [session, terminal] : site_.terminals) ::close(terminal.fd);
   for (const auto& [id, memory] : site_.shared_memory)
     if (memory.fd >= 0) ::close(memory.fd);
+}
+
+Status Attempt::collect_successes() {
   ::close(site_.status_fd);
   open_ = members_;
   while (!open_.empty()) {

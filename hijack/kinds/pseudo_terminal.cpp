@@ -185,7 +185,7 @@ Status record_pair(int master, image::PseudoTerminal& state, Sink& sink) noexcep
   if (!state.slave_opened) {
     const std::int32_t holder = holder_of_slave(state.index);
     if (holder > 0) return refused(FixedString<64>("process ").append_signed(holder).append(" outside the computation has the other end open"), state.index);
-    state.slave_opened = holder == 0;
+    state.slave_opened = holder == 0 || sys::is_ready(master, POLLHUP, 0);  // somebody may have closed it while we looked
   }
   if (!state.slave_opened) {
     sys::TerminalModes modes;
