@@ -28,11 +28,24 @@ constexpr int kLimitMs = 20'000;
 
 void set(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
 
-// Binds to `address`; if that cannot be, to the next best. Returns the address that it has.
-Result<InetAddress> bind_near(int fd, int family, const InetAddress& address) {
+constexpr int kLocalPortRange = 51;  // IP_LOCAL_PORT_RANGE, Linux 6.3
+
+// A port from which another program has a connection cannot be bound, but may be called from: connect(2) looks at both addresses. It chooses among one port only.
+bool leave_port_to_connect(int fd, int family, const InetAddress& address) {
+  InetAddress any_port = address;
+  any_port.port = 0;
+  const auto port = static_cast<std::uint32_t>(ntohs(address.port));
+  const std::uint32_t range = port << 16 | port;
+  set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  return ::setsockopt(fd, IPPROTO_IP, kLocalPortRange, &range, sizeof range) == 0 && bind_to(fd, any_port.bytes(family)).ok();
+}
+
+// Binds to `address`; if that cannot be, to the next best. Returns the address that it has. `calls`: it will call connect(2).
+Result<InetAddress> bind_near(int fd, int family, const InetAddress& address, bool calls) {
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   Status status = bind_to(fd, address.bytes(family));
   if (!status.ok() && status.error().sys_errno == EADDRNOTAVAIL) status = bind_to(fd, address.loopback().bytes(family));
+  if (!status.ok() && status.error().sys_errno == EADDRINUSE && calls && leave_port_to_connect(fd, family, address)) return address;
   if (!status.ok()) {
     InetAddress any_port = address.loopback();
     any_port.port = 0;
@@ -65,9 +78,9 @@ Status call(End& caller, End& called) {
   UniqueFd listener(::socket(called.family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!listener) return system_error("make a socket", -errno);
   if (called.family == AF_INET6) set(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  STASIS_TRY_VALUE(InetAddress target, bind_near(listener.get(), called.family, called.name));
+  STASIS_TRY_VALUE(InetAddress target, bind_near(listener.get(), called.family, called.name, false));
   if (::listen(listener.get(), 8) != 0) return system_error("listen", -errno);
-  STASIS_TRY_VALUE(const InetAddress own, bind_near(caller.fd.get(), caller.family, caller.name));
+  STASIS_TRY_VALUE(const InetAddress own, bind_near(caller.fd.get(), caller.family, caller.name, true));
   STASIS_TRY(connect_to(caller.fd.get(), target.bytes(caller.family)));
   for (;;) {
     UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -177,7 +190,7 @@ class TcpSockets {
 
   Status call_listener(Socket& socket) {
     STASIS_TRY_VALUE(socket.fd, new_socket(socket));
-    STASIS_TRY_VALUE(const InetAddress own, bind_near(socket.fd.get(), socket.state.domain, name_of(socket)));
+    STASIS_TRY_VALUE(const InetAddress own, bind_near(socket.fd.get(), socket.state.domain, name_of(socket), true));
     static_cast<void>(own);
     InetAddress target = peer_name_of(socket);
     const Status status = connect_to(socket.fd.get(), target.bytes(socket.state.domain));

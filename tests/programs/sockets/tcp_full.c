@@ -43,7 +43,7 @@ static void drain(int fd, size_t size, int seed) {
   CHECK(recv(fd, bytes, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
 }
 
-enum { kMuch = 12 << 20 };
+enum { kMuch = 48 << 20 }; /* more than the widest buffers of both ends hold */
 static int blocked[2], up[2];
 static void *writer(void *unused) {
   static char all[kMuch];
