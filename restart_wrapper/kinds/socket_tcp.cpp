@@ -25,6 +25,7 @@ using image::SocketPhase;
 
 // Longer than any connection over the loopback network takes; only a machine that does not work reaches it.
 constexpr int kLimitMs = 20'000;
+constexpr int kReuseMs = 2500, kReuseStepMs = 50;
 
 void set(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
 
@@ -193,8 +194,15 @@ class TcpSockets {
     STASIS_TRY_VALUE(const InetAddress own, bind_near(socket.fd.get(), socket.state.domain, name_of(socket), true));
     static_cast<void>(own);
     InetAddress target = peer_name_of(socket);
-    const Status status = connect_to(socket.fd.get(), target.bytes(socket.state.domain));
-    return status.ok() ? Status() : connect_to(socket.fd.get(), target.loopback().bytes(socket.state.domain));
+    Status status = connect_to(socket.fd.get(), target.bytes(socket.state.domain));
+    // A connection between the same addresses that has ended a moment ago may be followed by another when it is a second old (tcp_tw_reuse, ip-sysctl.rst).
+    for (int waited = 0; !status.ok() && status.error().sys_errno == EADDRNOTAVAIL && waited < kReuseMs; waited += kReuseStepMs) {
+      ::poll(nullptr, 0, kReuseStepMs);
+      status = connect_to(socket.fd.get(), target.bytes(socket.state.domain));
+    }
+    if (status.ok()) return {};
+    STASIS_TRY_VALUE(socket.fd, new_socket(socket));  // from any port, then
+    return connect_to(socket.fd.get(), target.bytes(socket.state.domain)).ok() ? Status() : connect_to(socket.fd.get(), target.loopback().bytes(socket.state.domain));
   }
 
   // Sends what was in the queue. The receiver's buffer is made wide enough first, as at the checkpoint.
