@@ -98,7 +98,7 @@ class Recording {
   Status record_unix() noexcept {
     ucred who{};
     socklen_t size = sizeof who;
-    // -1 and 65534 when nobody is there to speak of
+    // The user is -1 where there is no such process.
     if (sys::call(SYS_getsockopt, fd_, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.uid != ~0u) state_.peer_credentials = {who.pid, who.uid, who.gid};
     STASIS_TRY_VALUE(const UnixFacts facts, ask_unix(description_.record.inode, arena_));
     state_.peer = facts.peer;
@@ -138,10 +138,8 @@ class Recording {
   }
 
   Status record_netlink() noexcept {
-    int unread = 0;
     pollfd events{fd_, POLLIN, 0};
-    if (sys::call(SYS_poll, &events, 1, 0) > 0) unread = 1;
-    if (unread != 0) return error(ErrorCode::unsupported, "a netlink socket with an answer that was not read yet; checkpoint again a moment later");
+    if (sys::call(SYS_poll, &events, 1, 0) > 0) return error(ErrorCode::unsupported, "a netlink socket with an answer that was not read yet; checkpoint again a moment later");
     std::uint32_t bits[32];
     socklen_t size = sizeof bits;
     if (sys::call(SYS_getsockopt, fd_, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, bits, &size) < 0) return {};
@@ -159,34 +157,54 @@ class Recording {
     if (const long result = sys::call(SYS_getsockopt, fd_, IPPROTO_TCP, TCP_INFO, &info, &size); result < 0) return system_error("TCP_INFO", result);
     state_.backlog = static_cast<std::int32_t>(info.tcpi_sacked);  // of a listener, tcp_get_info of net/ipv4/tcp.c
     switch (info.tcpi_state) {
-      case TCP_LISTEN: {
-        const int yes = 1;
-        sys::call(SYS_setsockopt, fd_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+      case TCP_LISTEN:
+        let_address_be_taken();
         return {};
-      }
-      case TCP_SYN_SENT: state_.phase = SocketPhase::connecting; return {};
-      case TCP_ESTABLISHED: case TCP_CLOSE_WAIT: state_.phase = SocketPhase::connected; break;
-      case TCP_FIN_WAIT1: case TCP_FIN_WAIT2: case TCP_CLOSING: case TCP_LAST_ACK: state_.phase = SocketPhase::connected, state_.write_shut = true; break;
-      case TCP_CLOSE: if (events_of_end()) state_.phase = SocketPhase::ended; return state_.phase == SocketPhase::ended ? record_queue() : Status();
-      default: return {};
+      case TCP_SYN_SENT:
+        state_.phase = SocketPhase::connecting;
+        return {};
+      case TCP_CLOSE:
+        if (!has_ended()) return {};
+        state_.phase = SocketPhase::ended;
+        return record_queue();
+      case TCP_ESTABLISHED:
+      case TCP_CLOSE_WAIT:
+        return record_connection(info.tcpi_state);
+      case TCP_FIN_WAIT1:
+      case TCP_FIN_WAIT2:
+      case TCP_CLOSING:
+      case TCP_LAST_ACK:
+        state_.write_shut = true;
+        return record_connection(info.tcpi_state);
+      default:
+        return {};
     }
+  }
+
+  Status record_connection(int tcp_state) noexcept {
+    state_.phase = SocketPhase::connected;
+    let_address_be_taken();
     STASIS_TRY_VALUE(const TcpFacts facts, ask_tcp(state_.name, state_.peer_name));
     state_.read_shut = (facts.shutdown & 1) != 0;
     STASIS_TRY_VALUE(const TcpFacts other, ask_tcp(state_.peer_name, state_.name));
-    state_.unaccepted = other.found && other.inode == 0 && info.tcpi_state == TCP_ESTABLISHED;
+    state_.unaccepted = other.found && other.inode == 0 && other.is_established;
     if (state_.unaccepted && other.unread != 0) return unread_by_listener();
-    // When the end of the stream is here, so is all before it.
-    const bool open = info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_FIN_WAIT1 || info.tcpi_state == TCP_FIN_WAIT2;
-    if (open && description_.refilled.empty() && other.found && other.sent > facts.received) STASIS_TRY(drain(facts, other.sent));
-    const int yes = 1;
-    sys::call(SYS_setsockopt, fd_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (!description_.refilled.empty()) return record_refilled();
+    // When the end of the stream is here, so is all before it. An other end that could have been lent and was not is outside: what it holds is its own affair.
+    const bool open = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_FIN_WAIT1 || tcp_state == TCP_FIN_WAIT2;
+    if (open && description_.other_end == 0 && other.found && other.sent > facts.received) STASIS_TRY(drain(facts, other.sent));
     STASIS_TRY_VALUE(const TcpFacts now, ask_tcp(state_.name, state_.peer_name));
     return record_queue(now.unread);
   }
 
+  // After the program's end, too.
+  void let_address_be_taken() noexcept {
+    const int yes = 1;
+    sys::call(SYS_setsockopt, fd_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  }
+
   // A socket without connection is as good as new, or its connection has come to an end.
-  bool events_of_end() noexcept {
+  bool has_ended() noexcept {
     pollfd events{fd_, POLLIN | POLLRDHUP, 0};
     sys::call(SYS_poll, &events, 1, 0);
     return (events.revents & POLLRDHUP) != 0;

@@ -18,6 +18,7 @@ namespace {
 
 // No answer is longer than a page (net/unix/diag.c); that is room for the pending connections of a listener up to nine hundred.
 constexpr std::size_t kAnswer = 4096;
+constexpr unsigned kEstablished = 1;  // TCP_ESTABLISHED of net/tcp_states.h, which linux/tcp.h has not
 
 // Sends `request` behind a netlink header and reads the one message that answers it. -ENOENT: there is no such socket.
 template <class Request>
@@ -146,6 +147,7 @@ Result<TcpFacts> ask_tcp(std::string_view name, std::string_view peer_name) noex
   const auto message = read_as<inet_diag_msg>(answer + NLMSG_HDRLEN, static_cast<std::size_t>(length) - NLMSG_HDRLEN);
   // A socket that waits for this very address answers, too, where there is no such connection.
   facts.found = message.id.idiag_dport == request.id.idiag_dport;
+  facts.is_established = message.idiag_state == kEstablished;
   facts.inode = message.idiag_inode, facts.unread = message.idiag_rqueue;
   for_each_attribute(answer, length, sizeof(inet_diag_msg), [&](unsigned short type, const char* bytes, std::size_t size) {
     if (type == INET_DIAG_SHUTDOWN) facts.shutdown = read_as<std::uint8_t>(bytes, size);

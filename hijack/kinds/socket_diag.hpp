@@ -27,6 +27,7 @@ Result<UnixFacts> ask_unix(std::uint64_t inode, Arena& arena) noexcept;
 
 struct TcpFacts {
   bool found = false;
+  bool is_established = false;   // neither side has closed
   std::uint64_t inode = 0;       // 0: not accepted yet, or closed
   std::uint32_t unread = 0;      // bytes that were received and not read
   std::uint64_t sent = 0;        // bytes that were written to it, whether or not they have left
