@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kDeleted = " (deleted)";
 
-// /proc/PID and what is below it: at a restart there is no such process yet when descriptions are made.
+// /proc/PID and what is below it: at a restart there is no such process yet when most descriptions are made.
 bool is_of_a_process(std::string_view path) noexcept {
   constexpr std::string_view kProc = "/proc/";
   return path.starts_with(kProc) && path.size() > kProc.size() && path[kProc.size()] >= '0' && path[kProc.size()] <= '9';
@@ -32,7 +32,7 @@ Error refused(const Description& description) noexcept {
   else if (S_ISSOCK(description.status.st_mode)) detail.append("a socket that is neither UNIX nor TCP, UDP or netlink for routes");
   else if (is("[io_uring]")) detail.append("an io_uring");
   else if (is("[pidfd]")) detail.append("a process descriptor, in flight or of a process outside the computation");
-  else if (is_of_a_process(path)) detail.append("a file of a process");
+  else if (is_of_a_process(path)) detail.append("a file of a process, in flight, outside the computation, of a thread, or opened as a path");
   else if (is("/dev/pts/") || is("/ptmx")) detail.append("a pseudo-terminal whose other end is outside the computation");
   else if (S_ISCHR(description.status.st_mode)) detail.append("a device");
   else detail.append("a kind of descriptor that Stasis does not know");
@@ -108,7 +108,7 @@ class Lister {
       description.fd = borrowed_[next].fd;
       STASIS_TRY(look(description));
       STASIS_TRY_VALUE(const std::uint32_t index, index_of(description));
-      if (description.record.kind == image::DescriptionKind::process) return refused(description);  // cannot be made before its process
+      if (description.record.kind == image::DescriptionKind::process || description.record.kind == image::DescriptionKind::process_file) return refused(description);  // cannot be made before its process
       if (!all_.descriptions[socket].in_flight.add({borrowed_[next].message, index})) return out_of_arena();
     }
     return {};
@@ -175,7 +175,8 @@ class Lister {
       if (order == 0) return i;
     }
     const Kind* kind = find_kind(description);
-    if (kind == nullptr || is_of_a_process(record.path)) return refused(description);
+    const bool comes_late = description.record.kind == image::DescriptionKind::process_file;
+    if (kind == nullptr || (is_of_a_process(record.path) && !comes_late)) return refused(description);
     if ((record.status_flags & O_PATH) == 0) {
       description.record.owner = static_cast<std::int32_t>(sys::call(SYS_fcntl, description.fd, F_GETOWN));
       description.record.owner_signal = static_cast<std::uint32_t>(sys::call(SYS_fcntl, description.fd, 11 /* F_GETSIG */));
