@@ -29,7 +29,8 @@ inline constexpr const char* kLaunchAgain = "STASIS_LAUNCH_AGAIN";
 inline constexpr const char* kLaunchUndrained = "STASIS_LAUNCH_UNDRAINED";
 // Set beside it: absolute path of the computation's store.
 inline constexpr const char* kLaunchStore = "STASIS_LAUNCH_STORE";
-// How ids come back: "namespace" (default).
+// How a restart brings ids back: "namespace", the kernel's are the old ones, in a namespace; "virtual", the kernel's are others, and the library translates;
+// "auto" (default): the first where this user may have a user namespace, else the second.
 inline constexpr const char* kIds = "STASIS_IDS";
 // The size up to which a checkpoint keeps copies of files that the program may change in place, all of a process together: bytes, or with K, M or G.
 inline constexpr const char* kKeepFiles = "STASIS_KEEP_FILES";
@@ -51,6 +52,7 @@ namespace run_directory {
 inline constexpr const char* kParent = "/dev/shm";
 inline constexpr const char* kSocket = "coordinator.socket";  // UNIX stream socket of the node coordinator
 inline constexpr const char* kMembers = "members";            // member table, core/registry/member_table.hpp
+inline constexpr const char* kIds = "ids";                    // id table, core/registry/id_table.hpp; only where ids are virtual
 inline constexpr const char* kStoreLink = "store";            // symbolic link to the store
 // After a restart in another allocation: what the batch system's variables are now, NAME=VALUE, each ended by NUL. For what launch proxies start
 // from then on.
