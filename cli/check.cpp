@@ -26,9 +26,8 @@ int check(const std::string& command) {
   if (loadable) std::printf("%s: can be checkpointed\n", (*program).c_str());
   else complain(loadable.error());
   if (namespaces) std::printf("namespaces: a restart can have its old process ids here\n");
-  else complain(namespaces.error());
-  const Error& first = loadable ? namespaces.error() : loadable.error();
-  return describe(first.code).exit_status;
+  else std::printf("namespaces: refused here (%s); a restart translates process ids, see \"Where ids are translated\" in docs/LIMITS.md\n", sentence(namespaces.error()).c_str());
+  return describe(loadable.error().code).exit_status;
 }
 
 }  // namespace stasis::cli

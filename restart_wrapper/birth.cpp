@@ -57,8 +57,8 @@ void settle_children(const Site& site, const TreeNode& node) {
   for (const int child : node.children) {
     const TreeNode& other = site.tree.nodes[static_cast<std::size_t>(child)];
     siginfo_t info;
-    if (is_temporary(other.role)) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED | __WALL);
-    if (other.role == Role::zombie) ::waitid(P_PID, static_cast<id_t>(other.pid), &info, WEXITED | WNOWAIT | __WALL);
+    if (is_temporary(other.role)) ::waitid(P_PID, static_cast<id_t>(site.ids.kernels(other.pid)), &info, WEXITED | __WALL);
+    if (other.role == Role::zombie) ::waitid(P_PID, static_cast<id_t>(site.ids.kernels(other.pid)), &info, WEXITED | WNOWAIT | __WALL);
   }
   sigset_t children;
   ::sigemptyset(&children);
@@ -90,7 +90,7 @@ void close_descriptors(const Site& site) {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, __WALL);
     if (ended < 0) ::_exit(0);
-    if (ended != site.computation->root) continue;
+    if (site.ids.programs(ended) != site.computation->root) continue;
     ControlMessage message;
     message.event = Event::root_ended;
     message.status = status;
@@ -112,7 +112,7 @@ void settle_terminal(const Site& site, const TreeNode& node) {
   if (terminal == site.terminals.end()) return;
   if (node.role == Role::member && site.computation->process(node.member).terminal == 0) ::ioctl(terminal->second.fd, TIOCNOTTY);
   // A group that has ended could not be the foreground any more: then the leader's is.
-  if (node.session == node.pid && terminal->second.foreground > 0) ::tcsetpgrp(terminal->second.fd, terminal->second.foreground);
+  if (node.session == node.pid && terminal->second.foreground > 0) ::tcsetpgrp(terminal->second.fd, site.ids.kernels(terminal->second.foreground));
 }
 
 [[noreturn]] void live(Site& site, int index) {
@@ -130,7 +130,7 @@ void settle_terminal(const Site& site, const TreeNode& node) {
   pass(site, Step::created);
   if (node.group == node.pid && node.session != node.pid && ::setpgid(0, 0) != 0) report_failure(site, system_error("make a process group", -errno));
   pass(site, Step::led);
-  if (node.group != 0 && node.group != node.pid && ::getpgrp() != node.group && ::setpgid(0, node.group) != 0)
+  if (node.group != 0 && node.group != node.pid && ::getpgrp() != site.ids.kernels(node.group) && ::setpgid(0, site.ids.kernels(node.group)) != 0)
     report_failure(site, system_error("join the process group " + std::to_string(node.group), -errno));
   pass(site, Step::joined);
   settle_terminal(site, node);
@@ -146,20 +146,23 @@ void settle_terminal(const Site& site, const TreeNode& node) {
 
 }  // namespace
 
-Result<int> fork_with_id(int pid, int exit_signal) {
+Result<int> fork_with_id(const Ids& ids, int pid, int exit_signal) {
   clone_args arguments{};
   arguments.exit_signal = static_cast<std::uint64_t>(exit_signal);
-  arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
-  arguments.set_tid_size = 1;
+  if (!ids.are_translated()) {
+    arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
+    arguments.set_tid_size = 1;
+  }
   const long result = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (result < 0) return system_error("make a process with the id " + std::to_string(pid), -errno);
+  ids.enter(pid, result == 0 ? ::getpid() : static_cast<int>(result));
   return static_cast<int>(result);
 }
 
 Status fork_children(Site& site, const std::vector<int>& children) {
   for (const int child : children) {
     const TreeNode& node = site.tree.nodes[static_cast<std::size_t>(child)];
-    STASIS_TRY_VALUE(const int pid, fork_with_id(node.pid, node.exit_signal));
+    STASIS_TRY_VALUE(const int pid, fork_with_id(site.ids, node.pid, node.exit_signal));
     if (pid == 0) live(site, child);
   }
   return {};

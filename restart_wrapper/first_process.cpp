@@ -24,6 +24,7 @@
 #include <map>
 
 #include "core/environment.hpp"
+#include "core/run_directory.hpp"
 #include "core/image/states/terminal.hpp"
 #include "core/store/manifest.hpp"
 #include "core/sys/terminal_modes.hpp"
@@ -53,13 +54,15 @@ class Attempt {
 
   Status make() {
     STASIS_TRY(furnish_namespace(how_.identity));
-    STASIS_TRY(continue_clocks(*site_.computation));
+    site_.first_process = ::getpid();
+    if (how_.identity.in_namespace) STASIS_TRY(continue_clocks(*site_.computation));
     ::prctl(PR_SET_NAME, "stasis-init", 0, 0, 0);
     if (site_.tree.first_leads_session) ::setsid();
     if (site_.tree.first_leads_group) ::setpgid(0, 0);
     STASIS_TRY(prepare_status_pipe());
-    raise_last_id();
+    if (how_.identity.in_namespace) raise_last_id();
     STASIS_TRY(start_coordinator());
+    if (!how_.identity.in_namespace) STASIS_TRY(translate_ids());
     STASIS_TRY(recreate_descriptions());
     std::uint64_t cursor = site_.shared.start;
     STASIS_TRY(recreate_system_v(site_, cursor));
@@ -79,6 +82,7 @@ class Attempt {
  private:
   Status prepare_status_pipe();
   Status start_coordinator();
+  Status translate_ids();
   Status wait_for_coordinator(std::string_view wanted, int deadline_ms);
   Status recreate_descriptions();
   Status complete_descriptions();
@@ -155,7 +159,7 @@ Status Attempt::start_coordinator() {
   UniqueFd reading(ends[0]), writing(ends[1]);
   std::set<int> used = site_.computation->ids;
   used.insert(site_.tree.ids.begin(), site_.tree.ids.end());
-  STASIS_TRY_VALUE(const int child, fork_with_id(free_id(used), SIGCHLD));
+  STASIS_TRY_VALUE(const int child, fork_with_id(site_.ids, free_id(used), SIGCHLD));
   if (child == 0) {
     ::setsid();
     const std::string stdio = identities(how_.stdio);
@@ -185,6 +189,13 @@ Status Attempt::start_coordinator() {
   return wait_for_coordinator("ready", kDeadlineMs);
 }
 
+// When the coordinator has made the run directory, and before anybody of the program is there. Orphans see process 1 as their parent, in whose place we are.
+Status Attempt::translate_ids() {
+  STASIS_TRY(site_.ids.make_table(run_directory_of(site_.computation->id)));
+  site_.ids.enter(1, site_.first_process);
+  return {};
+}
+
 // Waits for its next line.
 Status Attempt::wait_for_coordinator(std::string_view wanted, int deadline_ms) {
   while (said_.find('\n') == std::string::npos) {
@@ -211,6 +222,7 @@ Status Attempt::wait_for_coordinator(std::string_view wanted, int deadline_ms) {
 Status Attempt::recreate_descriptions() {
   workshop_.computation = site_.computation;
   workshop_.numbers = &site_.numbers;
+  workshop_.ids = &site_.ids;
   for (std::size_t i = 0; i != 3; ++i) {
     STASIS_TRY_VALUE(workshop_.stdio[i], site_.numbers.copy(how_.stdio[i]));
   }
@@ -251,7 +263,7 @@ Status Attempt::make_tree() {
   STASIS_TRY(gather(Step::created));
   for (const TreeNode& node : site_.tree.nodes) {
     if (node.role != Role::member) continue;
-    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, node.pid, 0));
+    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, site_.ids.kernels(node.pid), 0));
     if (pidfd < 0) return system_error("watch process " + std::to_string(node.pid), -errno);
     STASIS_TRY_VALUE(members_[node.pid], site_.numbers.move(pidfd));
   }
@@ -262,7 +274,7 @@ Status Attempt::make_tree() {
   }
   for (const int index : site_.tree.top) {
     const TreeNode& node = site_.tree.nodes[static_cast<std::size_t>(index)];
-    if (node.role == Role::leader || node.role == Role::midwife) ::waitpid(node.pid, nullptr, 0);
+    if (node.role == Role::leader || node.role == Role::midwife) ::waitpid(site_.ids.kernels(node.pid), nullptr, 0);
   }
   if (how_.has_terminal) STASIS_TRY(set_terminals());
   if (how_.has_terminal) give_terminal();
@@ -306,7 +318,7 @@ void Attempt::give_terminal() const {
                         return node.group == group && node.role == Role::member;
                       });
   for (const int fd : how_.stdio)
-    if (exists && ::tcsetpgrp(fd, group) == 0) return;
+    if (exists && ::tcsetpgrp(fd, site_.ids.kernels(group)) == 0) return;
 }
 
 // Waits until all have reported `step`.
@@ -390,7 +402,9 @@ Error Attempt::from_report(const image::RestoreFailure& report) const {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, __WALL);
     if (ended < 0 && errno == ECHILD) ::_exit(0);
-    if (ended != site.computation->root) continue;
+    const bool is_root = site.ids.programs(ended) == site.computation->root;
+    site.ids.forget(ended);
+    if (!is_root) continue;
     ControlMessage message;
     message.event = Event::root_ended;
     message.status = status;
@@ -421,6 +435,7 @@ void run_first_process(Site& site, const FirstProcess& how) {
     ::_exit(1);
   }
   attempt.tell(Event::restored, Error{}, attempt.root_pidfd());
+  if (!how.identity.in_namespace) ::prctl(PR_SET_PTRACER, 0, 0, 0, 0);
   let_go(site, how);
   reap(site);
 }

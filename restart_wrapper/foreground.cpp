@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -166,11 +167,17 @@ void Session::redraw() const {
   else if (root_) ::syscall(SYS_pidfd_send_signal, root_.get(), SIGWINCH, nullptr, 0);
 }
 
-// Everything in the namespace ends with its first process, and is gone when that has been waited for.
+// Everything in the namespace ends with its first process, and is gone when that has been waited for. Where there is none those become our children whose parents end, and
+// end likewise.
 void Session::end_first_process() {
   ::kill(how_.first_process, SIGKILL);
   while (::waitpid(how_.first_process, nullptr, 0) < 0 && errno == EINTR) {
   }
+  if (how_.in_namespace) return;
+  do {
+    std::ifstream children("/proc/thread-self/children");
+    for (pid_t child = 0; children >> child;) ::kill(child, SIGKILL);
+  } while (::waitpid(-1, nullptr, __WALL) > 0 || errno == EINTR);
 }
 
 void Session::take_signal() {
@@ -274,6 +281,7 @@ Result<Signals> hold_signals() {
 }
 
 Outcome stand_in_for_program(const Foreground& how, Signals& signals) {
+  if (!how.in_namespace) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // before anybody has something to end for: the first process has just been forked
   // The program may have had the terminal's foreground; who started us gets it back as we got it. SIGTTOU is blocked.
   const int terminal = how.share_session ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
   const pid_t foreground = terminal >= 0 ? ::tcgetpgrp(terminal) : -1;

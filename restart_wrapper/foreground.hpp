@@ -27,6 +27,7 @@ struct Signals {
 struct Foreground {
   int control_fd = -1;          // control.hpp
   int first_process = 0;        // outer id of process 1
+  bool in_namespace = true;     // everything ends with process 1
   bool share_session = false;   // signals of the terminal's keys reach the program anyway
   bool has_terminal = false;    // and we are in its foreground: it is the program's to set
   bool batch = false;           // notices of the batch system go to the coordinator

@@ -59,10 +59,11 @@ Status set_attributes(const image::ProcessRecord& process) {
   return {};
 }
 
-void set_owner(const image::DescriptionRecord& record, int fd) {
-  if (record.owner != 0) ::fcntl(fd, F_SETOWN, record.owner);
+void set_owner(const Site& site, const image::DescriptionRecord& record, int fd) {
+  const int owner = site.ids.kernels(record.owner);
+  if (owner != 0) ::fcntl(fd, F_SETOWN, owner);
   if (record.owner_signal != 0) ::fcntl(fd, F_SETSIG, record.owner_signal);
-  if (record.owner != ::getpid()) return;
+  if (owner != ::getpid()) return;
   // The signals tell the number (si_fd) under which these were set, so they are set under one that the owner has.
   if ((record.status_flags & O_ASYNC) != 0) {
     const int flags = ::fcntl(fd, F_GETFL);
@@ -80,7 +81,7 @@ Status fetch_late(const Site& site, const image::Image& image) {
   for (const image::DescriptorRecord& descriptor : image.descriptors()) {
     const auto late = site.late.find(descriptor.description);
     if (late == site.late.end()) continue;
-    if (!first) first.reset(static_cast<int>(::syscall(SYS_pidfd_open, 1, 0)));
+    if (!first) first.reset(static_cast<int>(::syscall(SYS_pidfd_open, site.first_process, 0)));
     const UniqueFd fetched(static_cast<int>(::syscall(SYS_pidfd_getfd, first.get(), late->second, 0)));
     if (!fetched) return system_error("fetch descriptor " + std::to_string(descriptor.fd), -errno);
     if (::dup3(fetched.get(), late->second, O_CLOEXEC) < 0) return system_error("keep descriptor " + std::to_string(descriptor.fd), -errno);
@@ -95,7 +96,7 @@ Status place_descriptors(Site& site, const image::Image& image, std::vector<int>
     if (source == site.fds.end()) return error(ErrorCode::defect, "no description for descriptor " + std::to_string(descriptor.fd));
     if (::dup3(source->second, descriptor.fd, descriptor.close_on_exec ? O_CLOEXEC : 0) < 0)
       return system_error("place descriptor " + std::to_string(descriptor.fd), -errno);
-    set_owner(site.computation->descriptions.at(descriptor.description).record, descriptor.fd);
+    set_owner(site, site.computation->descriptions.at(descriptor.description).record, descriptor.fd);
     kept.push_back(descriptor.fd);
   }
   std::sort(kept.begin(), kept.end());
@@ -124,7 +125,8 @@ Result<PlanInput> plan_input(Site& site, const image::Image& image) {
   input.vdso_refuge = site.vdso_refuge;
   input.status_fd = site.status_fd;
   STASIS_TRY_VALUE(input.image_fd, site.numbers.copy(image.fd()));
-  const int executable = ::open(std::string(process.program).c_str(), O_RDONLY | O_CLOEXEC);
+  // Which program a process runs only a user namespace's administrator may set (PR_SET_MM_EXE_FILE of prctl(2)).
+  const int executable = site.ids.are_translated() ? -1 : ::open(std::string(process.program).c_str(), O_RDONLY | O_CLOEXEC);
   if (executable >= 0) {
     STASIS_TRY_VALUE(input.executable_fd, site.numbers.move(executable));
   }
@@ -134,6 +136,7 @@ Result<PlanInput> plan_input(Site& site, const image::Image& image) {
   }
   input.handoff.version = image::kHandoffVersion;
   input.handoff.status_fd = site.status_fd;
+  input.handoff.exact_ids = site.ids.are_translated() ? 0 : 1;
   input.handoff.generation = site.computation->generation;
   input.handoff.parking_start = site.parking.start;
   input.handoff.parking_length = site.parking.length();
@@ -172,14 +175,14 @@ void send_report(const Site& site, const image::RestoreFailure& record) {
 
 void report_step(const Site& site, Step step) {
   image::RestoreFailure record;
-  record.pid = ::getpid();
+  record.pid = site.ids.programs(::getpid());
   record.sys_errno = static_cast<std::int32_t>(step);
   send_report(site, record);
 }
 
 void report_failure(const Site& site, const Error& failure) {
   image::RestoreFailure record;
-  record.pid = ::getpid();
+  record.pid = site.ids.programs(::getpid());
   record.sys_errno = failure.sys_errno;
   record.code = static_cast<std::uint32_t>(failure.code);
   record.length = static_cast<std::uint32_t>(std::min(failure.detail.size(), sizeof record.text));

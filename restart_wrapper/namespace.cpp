@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,14 +80,18 @@ Result<int> clone_in_own_session(long flags) {
 
 }  // namespace
 
-Identity identity() { return {::geteuid(), ::getegid(), !may_administer()}; }
+Identity identity(bool in_namespace) { return {::geteuid(), ::getegid(), !may_administer(), in_namespace}; }
 
 Result<int> fork_into_namespace(const Identity& identity, Session session, bool own_ipc) {
-  const long flags = CLONE_NEWPID | CLONE_NEWNS | (identity.own_users ? CLONE_NEWUSER : 0) | (own_ipc ? CLONE_NEWIPC : 0) | SIGCHLD;
+  const long flags = (identity.in_namespace ? CLONE_NEWPID | CLONE_NEWNS | (identity.own_users ? CLONE_NEWUSER : 0) | (own_ipc ? CLONE_NEWIPC : 0) : 0) | SIGCHLD;
   return session == Session::shared ? clone_process(flags) : clone_in_own_session(flags);
 }
 
 Status furnish_namespace(const Identity& identity) {
+  if (!identity.in_namespace) {
+    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);  // members fetch descriptors from us (pidfd_getfd(2)), which Yama allows to ancestors only
+    return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ? Status() : Status(refused("adopt processes"));
+  }
   if (identity.own_users) {
     // Without CAP_SETGID outside, a group map may only be written when setgroups(2) is given up.
     const std::string user = std::to_string(identity.user), group = std::to_string(identity.group);

@@ -12,6 +12,7 @@
 #include "restart_wrapper/kinds/file_locks.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/namespace.hpp"
+#include "restart_wrapper/system_v.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -25,7 +26,13 @@ std::uint64_t enabled_cpu_state() {
   return low | (std::uint64_t{high} << 32);
 }
 
-Status check_machine(const Computation& computation) {
+// What can be brought back only in namespaces.
+Status check_without_namespace(const Computation& computation) {
+  if (has_system_v(computation)) return error(ErrorCode::unsupported, "System V objects where no user namespace is allowed: their numbers cannot be chosen");
+  return {};
+}
+
+Status check_machine(const Computation& computation, IdMode ids) {
   const std::uint64_t missing_mask = ~enabled_cpu_state();
   std::uint64_t needed = 0;
   for (const image::Image& image : computation.members) needed |= image.process().cpu_features;
@@ -34,6 +41,7 @@ Status check_machine(const Computation& computation) {
   if (computation.ids.contains(1))
     for (const image::Image& image : computation.members)
       if (image.process().pid == 1) return error(ErrorCode::unsupported, "process 1 of a container: start it under an init");
+  if (ids == IdMode::translated) return check_without_namespace(computation);
   STASIS_TRY_VALUE(const long id_limit, check_namespace());
   if (id_limit != 0 && !computation.ids.empty() && *computation.ids.rbegin() >= id_limit)
     return error(ErrorCode::restore_failed, "the process id " + std::to_string(*computation.ids.rbegin()) + " is beyond kernel.pid_max " + std::to_string(id_limit));
@@ -90,8 +98,8 @@ Status check_process(const image::Image& image, const std::set<std::string_view>
 
 }  // namespace
 
-Status preflight(const Computation& computation) {
-  STASIS_TRY(check_machine(computation));
+Status preflight(const Computation& computation, IdMode ids) {
+  STASIS_TRY(check_machine(computation, ids));
   const std::set<std::string_view> kept = kept_files(computation);
   std::set<std::string_view> seen;
   for (const image::Image& image : computation.members) STASIS_TRY(check_process(image, kept, seen));

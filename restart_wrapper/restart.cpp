@@ -99,7 +99,7 @@ class Restart {
   Status try_one(const Generation& generation);
   Status print_dry_run(const Computation& computation, Site& site);
   Status prepare(const Computation& computation, Site& site);
-  Status attempt(const Computation& computation, Site& site, const store::ManifestPart& part);
+  Status attempt(const Computation& computation, Site& site, const store::ManifestPart& part, IdMode ids);
   std::vector<std::string> coordinator_command(const Computation& computation, const store::ManifestPart& part) const;
   bool is_part() const { return options_.part != store_layout::kRootPart; }
 
@@ -166,11 +166,12 @@ Status Restart::lock_store(std::uint64_t generation) {
 Status Restart::try_one(const Generation& generation) {
   STASIS_TRY_VALUE(const Computation computation, load(generation.images, generation.part.root));
   if (!is_part()) STASIS_TRY(check_images(generation.elsewhere));
-  STASIS_TRY(preflight(computation));
+  STASIS_TRY_VALUE(const IdMode ids, choose_ids());
+  STASIS_TRY(preflight(computation, ids));
   Site site;
   STASIS_TRY(prepare(computation, site));
   if (options_.dry_run) return print_dry_run(computation, site);
-  const Status status = attempt(computation, site, generation.part);
+  const Status status = attempt(computation, site, generation.part, ids);
   ::munmap(reinterpret_cast<void*>(site.parking.start), site.vdso_refuge.end - site.parking.start);
   return status;
 }
@@ -224,17 +225,18 @@ std::vector<std::string> Restart::coordinator_command(const Computation& computa
   return words;
 }
 
-Status Restart::attempt(const Computation& computation, Site& site, const store::ManifestPart& part) {
+Status Restart::attempt(const Computation& computation, Site& site, const store::ManifestPart& part, IdMode ids) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("create a socket pair", -errno);
   UniqueFd outer(ends[0]), inner(ends[1]);
   void* gate = ::mmap(nullptr, image::kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (gate == MAP_FAILED) return system_error("make shared memory", -errno);
+  site.ids = Ids(ids);
   site.gate = new (gate) Gate;
   site.numbers = HighNumbers(computation.used_fds);
 
   FirstProcess first;
-  first.identity = identity();
+  first.identity = identity(ids == IdMode::in_namespace);
   first.store = store_;
   first.part = part.name;
   first.coordinator = coordinator_command(computation, part);
@@ -255,6 +257,7 @@ Status Restart::attempt(const Computation& computation, Site& site, const store:
   Foreground foreground;
   foreground.control_fd = outer.get();
   foreground.first_process = child;
+  foreground.in_namespace = first.identity.in_namespace;
   foreground.share_session = share_session_;
   foreground.has_terminal = has_terminal_;
   const char* batch = ::getenv(environment::kBatch);

@@ -11,6 +11,7 @@
 #include "core/image/handoff.hpp"
 #include "restart_wrapper/address_space.hpp"
 #include "restart_wrapper/computation.hpp"
+#include "restart_wrapper/ids.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/plan.hpp"
 #include "restart_wrapper/tree.hpp"
@@ -35,6 +36,8 @@ struct Gate {
 struct Site {
   const Computation* computation = nullptr;
   Tree tree;
+  Ids ids;
+  int first_process = 1;  // the kernel's id, as all here see it
   LiveVdso vdso;
   Range parking;        // for the restorer, the same in all processes
   Range shared;         // for inherited shared memory; empty if there is none

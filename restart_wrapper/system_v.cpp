@@ -65,7 +65,7 @@ Status make_memory(Site& site, const image::SystemVRecord& record, std::uint64_t
     STASIS_TRY(choose_number(record));
     return check_number(record, ::shmget(key_of(record), record.size, flags_of(record) | SHM_NORESERVE));
   };
-  STASIS_TRY(act_as(record.pid, make));
+  STASIS_TRY(act_as(site.ids, record.pid, make));
   void* base = ::shmat(record.id, reinterpret_cast<void*>(cursor), SHM_REMAP);
   if (base == reinterpret_cast<void*>(-1)) return system_error("attach " + name_of(record), -errno);
   for (const auto& [id, memory] : site.computation->shared_memory) {
@@ -80,19 +80,19 @@ Status make_memory(Site& site, const image::SystemVRecord& record, std::uint64_t
   return {};
 }
 
-Status make_semaphores(const Computation& computation, const image::SystemVRecord& record) {
+Status make_semaphores(const Site& site, const image::SystemVRecord& record) {
   STASIS_TRY(choose_number(record));
   STASIS_TRY(check_number(record, ::semget(key_of(record), static_cast<int>(record.semaphores.size()), flags_of(record))));
   std::vector<image::SystemVSemaphore> semaphores;
   record.semaphores.for_each([&](const image::SystemVSemaphore& one) { semaphores.push_back(one); });
   // Each process does again what it has to undo, from which the value comes to be what it was.
-  for (const image::Image& image : computation.members)
+  for (const image::Image& image : site.computation->members)
     for (const image::SemaphoreUndoRecord& undo : image.undos())
       if (undo.id == record.id && undo.number < semaphores.size()) semaphores[undo.number].value += undo.adjustment;
   std::map<int, std::vector<int>> by_pid;
   for (std::size_t i = 0; i != semaphores.size(); ++i) by_pid[semaphores[i].pid].push_back(static_cast<int>(i));
   for (const auto& [pid, numbers] : by_pid)
-    STASIS_TRY(act_as(pid, [&]() -> Status {
+    STASIS_TRY(act_as(site.ids, pid, [&]() -> Status {
       for (const int number : numbers) {
         const SemaphoreArgument value{std::max(0, semaphores[static_cast<std::size_t>(number)].value)};
         if ((pid != 0 || value.value != 0) && ::semctl(record.id, number, SETVAL, value) != 0) return system_error("set a value of " + name_of(record), -errno);
@@ -102,7 +102,7 @@ Status make_semaphores(const Computation& computation, const image::SystemVRecor
   return {};
 }
 
-Status make_messages(const image::SystemVRecord& record) {
+Status make_messages(const Site& site, const image::SystemVRecord& record) {
   STASIS_TRY(choose_number(record));
   STASIS_TRY(check_number(record, ::msgget(key_of(record), flags_of(record))));
   msqid_ds status{};
@@ -112,7 +112,7 @@ Status make_messages(const image::SystemVRecord& record) {
     if (::msgctl(record.id, IPC_SET, &status) != 0) return system_error("set the size of " + name_of(record), -errno);
   }
   if (record.messages.size() == 0) return {};
-  return act_as(record.pid, [&]() -> Status {
+  return act_as(site.ids, record.pid, [&]() -> Status {
     Status sent;
     record.messages.for_each([&](const image::SystemVMessage& message) {
       std::string buffer(sizeof(long) + message.bytes.size(), '\0');
@@ -134,8 +134,8 @@ Status recreate_system_v(Site& site, std::uint64_t& cursor) {
   for (const auto& [name, record] : all_of(*site.computation)) {
     switch (record.kind) {
       case image::SystemVKind::memory: STASIS_TRY(make_memory(site, record, cursor)); break;
-      case image::SystemVKind::semaphores: STASIS_TRY(make_semaphores(*site.computation, record)); break;
-      case image::SystemVKind::messages: STASIS_TRY(make_messages(record)); break;
+      case image::SystemVKind::semaphores: STASIS_TRY(make_semaphores(site, record)); break;
+      case image::SystemVKind::messages: STASIS_TRY(make_messages(site, record)); break;
     }
   }
   return {};

@@ -17,6 +17,8 @@
 #include "hijack/interpose/real.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
+#include "hijack/virt/ids.hpp"
+#include "hijack/virt/threads.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -36,7 +38,10 @@ bool is_dormant_program() noexcept {
 
 __attribute__((constructor)) void start_up(int, char**, char** environment) noexcept {
   resolve_all();
+  learn_thread_layout();
   if (!read_settings(environment) || !map_members(nullptr)) return;
+  if (ids_of_members_are_virtual() && !map_ids()) return;
+  take_own_id();
   if (is_dormant_program()) {
     settings.standing = Standing::dormant;
     write_slot(MemberState::dormant);

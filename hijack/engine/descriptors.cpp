@@ -11,6 +11,7 @@
 #include "hijack/kinds/socket_diag.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/text.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -178,7 +179,7 @@ class Lister {
     const bool comes_late = description.record.kind == image::DescriptionKind::process_file;
     if (kind == nullptr || (is_of_a_process(record.path) && !comes_late)) return refused(description);
     if ((record.status_flags & O_PATH) == 0) {
-      description.record.owner = static_cast<std::int32_t>(sys::call(SYS_fcntl, description.fd, F_GETOWN));
+      description.record.owner = programs_owner(static_cast<std::int32_t>(sys::call(SYS_fcntl, description.fd, F_GETOWN)));
       description.record.owner_signal = static_cast<std::uint32_t>(sys::call(SYS_fcntl, description.fd, 11 /* F_GETSIG */));
     }
     if (!all_.descriptions.add(description) || !all_.kinds.add(kind)) return out_of_arena();

@@ -9,6 +9,7 @@
 
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/fault.hpp"
+#include "hijack/virt/ids.hpp"
 
 #define XXH_INLINE_ALL
 #define XXH_NO_STREAM
@@ -61,7 +62,7 @@ Status ImageWriter::create(std::string_view path, std::uint64_t generation) noex
   sys::call(SYS_fchmod, file_.get(), 0600);  // the program's umask may forbid even that
   image::FileHeader header;
   header.generation = generation;
-  header.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  header.pid = programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid)));
   std::memcpy(header.computation, settings.computation.c_str(), settings.computation.size());
   std::memcpy(staging_, &header, sizeof header);
   staged_ = sizeof header;

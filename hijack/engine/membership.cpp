@@ -20,6 +20,8 @@ std::int32_t own_pid() noexcept { return static_cast<std::int32_t>(sys::call(SYS
 
 }  // namespace
 
+bool ids_of_members_are_virtual() noexcept { return table.ids_are_virtual(); }
+
 bool map_members(void* address) noexcept {
   FixedString<320> path(settings.run_directory.view());
   path.append("/").append(run_directory::kMembers);

@@ -13,6 +13,9 @@ bool map_members(void* address) noexcept;
 // Where the table is mapped, null if it is not.
 void* members_address() noexcept;
 
+// Whether there is an id table beside it (hijack/virt/ids.hpp).
+bool ids_of_members_are_virtual() noexcept;
+
 // What the slot of `pid` says, if it was written by a process that started no earlier than `started_us` after boot.
 MemberState read_slot(std::int32_t pid, std::uint64_t started_us) noexcept;
 // Writes the slot of the calling process.

@@ -15,6 +15,7 @@
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -137,7 +138,7 @@ class Parser {
   Status finish() noexcept {
     if (is_kernels()) return {};
     const std::uint64_t start = current_.record.start;
-    if (start == reinterpret_cast<std::uint64_t>(members_address())) return {};
+    if (start == reinterpret_cast<std::uint64_t>(members_address()) || start == reinterpret_cast<std::uint64_t>(ids_address())) return {};
     if (scratch_.holds(start)) return {};
     if (device_memory_) return unsupported(current_.record, "device memory");
     // The kernel takes one itself for what may only be executed (pkeys(7)), and does so again.

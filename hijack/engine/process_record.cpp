@@ -15,11 +15,13 @@
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
 
 constexpr std::string_view kDeleted = " (deleted)";
+constexpr std::uint64_t kTickMs = 10;  // of /proc/PID/stat, on x86
 constexpr int kFields = 52;  // of /proc/PID/stat, proc(5), counted from 1
 
 struct Stat {
@@ -68,14 +70,15 @@ std::uint64_t enabled_features() noexcept {
 }
 
 void fill_identity(image::ProcessRecord& record, const Stat& stat) noexcept {
-  record.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
-  record.parent = static_cast<std::int32_t>(stat.field[4]);
-  record.group = static_cast<std::int32_t>(stat.field[5]);
-  record.session = static_cast<std::int32_t>(stat.field[6]);
+  const auto own = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  record.pid = programs_id(own);
+  record.parent = programs_id(static_cast<std::int32_t>(stat.field[4]));
+  record.group = programs_id(static_cast<std::int32_t>(stat.field[5]));
+  record.session = programs_id(static_cast<std::int32_t>(stat.field[6]));
   record.terminal = stat.field[7];
   const auto foreground = static_cast<std::int32_t>(stat.field[8]);
-  record.foreground_group = foreground > 0 ? foreground : 0;
-  record.exit_signal = static_cast<std::int32_t>(read_stat(record.pid).field[38]);  // another thread than the main one has none
+  record.foreground_group = foreground > 0 ? programs_id(foreground) : 0;
+  record.exit_signal = static_cast<std::int32_t>(read_stat(own).field[38]);  // another thread than the main one has none
   record.user = static_cast<std::uint32_t>(sys::call(SYS_getuid));
   record.group_id = static_cast<std::uint32_t>(sys::call(SYS_getgid));
 }
@@ -94,7 +97,7 @@ void fill_addresses(image::ProcessRecord& record, const Stat& stat, const Memory
   record.members_start = reinterpret_cast<std::uint64_t>(members_address());
   record.fs_base = saved.kept->threads[0].fs_base;  // the leader's, unless there is a main thread
   for (std::uint32_t i = 0; i != saved.kept->thread_count; ++i)
-    if (saved.kept->threads[i].tid == record.pid && saved.kept->threads[i].phase.load() == ThreadPhase::parked) record.fs_base = saved.kept->threads[i].fs_base;
+    if (saved.kept->threads[i].tid == sys::call(SYS_getpid) && saved.kept->threads[i].phase.load() == ThreadPhase::parked) record.fs_base = saved.kept->threads[i].fs_base;
 }
 
 [[gnu::noinline]] Status fill_attributes(image::ProcessRecord& record, Arena& arena) noexcept {
@@ -104,7 +107,7 @@ void fill_addresses(image::ProcessRecord& record, const Stat& stat, const Memory
     return text.number(8);
   }());
   record.personality = static_cast<std::uint64_t>(sys::call(SYS_personality, 0xffffffffu));
-  record.nice = 20 - static_cast<std::int32_t>(sys::call(SYS_getpriority, PRIO_PROCESS, record.pid));
+  record.nice = 20 - static_cast<std::int32_t>(sys::call(SYS_getpriority, PRIO_PROCESS, sys::call(SYS_getpid)));
   record.dumpable = control(PR_GET_DUMPABLE);
   // A thread may have given them up alone; those that had not must not lose them with the process.
   record.no_new_privileges = 1;
@@ -132,7 +135,7 @@ Status fill_texts(image::ProcessRecord& record, Arena& arena) noexcept {
   record.computation = settings.computation;
   record.host = arena.copy(names.nodename);
   record.kernel = arena.copy(names.release);
-  STASIS_TRY_VALUE(record.program, link_text("/proc/thread-self/exe", arena));
+  record.program = arena.copy(saved.executable);
   STASIS_TRY_VALUE(record.directory, link_text("/proc/thread-self/cwd", arena));
   if (record.directory.ends_with(kDeleted)) {
     record.directory_deleted = true;
@@ -141,13 +144,15 @@ Status fill_texts(image::ProcessRecord& record, Arena& arena) noexcept {
   STASIS_TRY_VALUE(record.command, read_file("/proc/thread-self/cmdline", arena));
   STASIS_TRY_VALUE(record.auxiliary_vector, read_file("/proc/thread-self/auxv", arena));
   FixedString<64> comm("/proc/self/task/");
-  comm.append_signed(record.pid).append("/comm");
+  comm.append_signed(sys::call(SYS_getpid)).append("/comm");
   STASIS_TRY_VALUE(record.name, read_file(comm.c_str(), arena));
   if (record.name.ends_with("\n")) record.name.remove_suffix(1);
   return {};
 }
 
 void complete_thread(ThreadState& state) noexcept {
+  state.id = programs_id(state.tid);
+  state.awaited = programs_owner(awaited_id(*state.context));
   sys::call(SYS_sched_getattr, state.tid, &state.scheduling, 48 /* the structure's first version */, 0);
   const long bytes = sys::call(SYS_sched_getaffinity, state.tid, sizeof state.affinity, state.affinity);
   state.affinity_bytes = bytes > 0 ? static_cast<std::uint32_t>(bytes) : 0;
@@ -170,9 +175,9 @@ Status visit_child(std::int32_t pid, Arena& arena, List<image::ZombieRecord>& zo
   std::string_view comm = read_small(path.c_str(), name, sizeof name);
   if (comm.ends_with("\n")) comm.remove_suffix(1);
   image::ZombieRecord zombie;
-  zombie.pid = pid;
-  zombie.group = static_cast<std::int32_t>(stat.field[5]);
-  zombie.session = static_cast<std::int32_t>(stat.field[6]);
+  zombie.pid = programs_id(pid);
+  zombie.group = programs_id(static_cast<std::int32_t>(stat.field[5]));
+  zombie.session = programs_id(static_cast<std::int32_t>(stat.field[6]));
   zombie.status = wait_status(info);
   zombie.name = arena.copy(comm);
   zombie.exit_signal = static_cast<std::int32_t>(stat.field[38]);
@@ -186,9 +191,10 @@ std::uint64_t controlling_terminal() noexcept {
   return parse_stat(read_small("/proc/thread-self/stat", buffer, sizeof buffer)).field[7];
 }
 
+std::uint64_t started_ms(std::int32_t pid) noexcept { return read_stat(pid).field[22] * kTickMs; }
+
 bool is_member(std::int32_t pid) noexcept {
-  constexpr std::uint64_t kTickUs = 10'000;  // of /proc/PID/stat, on x86
-  return pid > 0 && read_slot(pid, 0) == MemberState::running && read_slot(pid, read_stat(pid).field[22] * kTickUs) == MemberState::running;
+  return pid > 0 && read_slot(pid, 0) == MemberState::running && read_slot(pid, started_ms(pid) * 1000) == MemberState::running;
 }
 
 bool is_recorded(std::int32_t pid) noexcept {
@@ -222,7 +228,7 @@ Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexce
       if (state.attributes.filter != kept.threads[0].attributes.filter)
         return error(ErrorCode::unsupported, FixedString<320>("thread ").append_signed(state.tid).append(" filters its system calls (seccomp)"));
       image::ThreadRecord record;
-      record.tid = state.tid;
+      record.tid = state.id;
       record.name = arena.copy(state.name);
       record.system_call = state.note.number;
       if (!threads.add(record)) return out_of_arena();

@@ -18,6 +18,9 @@ Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexce
 // Children that have ended and were not waited for.
 Status describe_zombies(Arena& arena, List<image::ZombieRecord>& zombies) noexcept;
 
+// When the process began, in milliseconds since boot, rounded down to a tick; 0 if there is none.
+std::uint64_t started_ms(std::int32_t pid) noexcept;
+
 // Whether the process with this id belongs to the computation and takes part in its checkpoints.
 bool is_member(std::int32_t pid) noexcept;
 // The same, or it is the ended child of one, which has not waited for it: so there will be such a process at a restart.

@@ -4,6 +4,7 @@
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
@@ -202,6 +203,29 @@ void let_time_pass(ucontext_t* context, std::int64_t number, std::uint64_t stood
   // A structure of the program's own holds an absolute time.
   if (call->timeout != Timeout::milliseconds && registers[call->argument] != reinterpret_cast<greg_t>(slot)) return;
   shorten(registers, *call, stood_ns, slot);
+}
+
+namespace {
+
+// The register that holds an id, if `registers` are those of a call that waits for one that is named; -1 if not.
+int awaited_register(const greg_t* registers) noexcept {
+  const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]);
+  if (registers[REG_RAX] != SYS_wait4 && registers[REG_RAX] != SYS_waitid) return -1;
+  if (code[0] != 0x0f || code[1] != 0x05) return -1;
+  if (registers[REG_RAX] == SYS_wait4) return REG_RDI;
+  return registers[REG_RDI] == P_PID || registers[REG_RDI] == P_PGID ? REG_RSI : -1;
+}
+
+}  // namespace
+
+std::int32_t awaited_id(const ucontext_t& context) noexcept {
+  const int which = awaited_register(context.uc_mcontext.gregs);
+  const auto id = which < 0 ? 0 : static_cast<std::int32_t>(context.uc_mcontext.gregs[which]);
+  return id == -1 ? 0 : id;
+}
+
+void await_id(ucontext_t& context, std::int32_t id) noexcept {
+  if (const int which = awaited_register(context.uc_mcontext.gregs); which >= 0) context.uc_mcontext.gregs[which] = id;
 }
 
 }  // namespace stasis::hijack

@@ -47,6 +47,10 @@ CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept;
 // Rewinds the interrupted call of `context`, if one was interrupted. Without a note that fits the call's number is read from the
 // instructions before it. `slot` lives as long as the call may sleep. Returns the number of the call, -1 if nothing was rewound.
 std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept;
+// Whom a context that is about to wait for somebody waits for (wait4(2), waitid(2)): the kernel's id, below 0 that of a group; 0 for anybody, or if it is not.
+std::int32_t awaited_id(const ucontext_t& context) noexcept;
+// It is to wait for him who has the kernel's id `id` now.
+void await_id(ucontext_t& context, std::int32_t id) noexcept;
 // The same thread goes on after `stood_ns`: the timeout of its rewound call `number` ran on meanwhile. Not after a restart.
 void let_time_pass(ucontext_t* context, std::int64_t number, std::uint64_t stood_ns, timespec* slot) noexcept;
 

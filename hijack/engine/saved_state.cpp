@@ -12,6 +12,7 @@
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/memory.hpp"
 #include "hijack/rt/text.hpp"
+#include "hijack/virt/siginfo.hpp"
 
 namespace stasis::hijack {
 
@@ -43,6 +44,8 @@ void take_pending(std::int32_t tid, std::string_view key, std::int32_t recorded_
     const timespec none{};
     next.tid = recorded_tid;
     if (sys::call(SYS_rt_sigtimedwait, &mask, &next.info, &none, sizeof mask) <= 0) return;
+    next.id = recorded_tid == 0 ? 0 : programs_id(recorded_tid);
+    next.sender = tells_process(next.info) ? programs_id(next.info.si_pid) : 0;
     ++kept.pending_count;
   }
 }
@@ -99,12 +102,22 @@ Status save_timers(Arena& arena) noexcept {
     timer.event.sigev_notify = how.starts_with("none") ? SIGEV_NONE : SIGEV_SIGNAL;
     if (const std::size_t tid = how.find("/tid."); tid != std::string_view::npos) {
       timer.event.sigev_notify |= SIGEV_THREAD_ID;
-      timer.event._sigev_un._tid = static_cast<pid_t>(Text(from(how, tid + 5)).number());
+      timer.event._sigev_un._tid = programs_id(static_cast<pid_t>(Text(from(how, tid + 5)).number()));
     }
     timer.clock = static_cast<std::int32_t>(clock.number());
     const long result = sys::call(SYS_timer_gettime, timer.id, &timer.value);
     if (result < 0) return system_error("timer_gettime", result);
   }
+  return {};
+}
+
+// After a restart without namespaces the kernel tells another, and what was saved stays.
+Status save_executable(Arena& arena) noexcept {
+  if (ids_are_virtual() && saved.executable[0] != '\0') return {};
+  const std::string_view program = read_link("/proc/thread-self/exe", arena);
+  if (program.empty() || program.size() >= sizeof saved.executable) return system_error("read /proc/thread-self/exe", -ENOENT);
+  std::memcpy(saved.executable, program.data(), program.size());
+  saved.executable[program.size()] = '\0';
   return {};
 }
 
@@ -131,8 +144,12 @@ void save_own_pending(std::int32_t tid) noexcept {
 }
 
 Status save_process_state(Arena& arena) noexcept {
+  STASIS_TRY(save_executable(arena));
   for (int signal = 1; signal <= 64; ++signal)
-    if (signal != SIGKILL && signal != SIGSTOP) sys::call(SYS_rt_sigaction, signal, nullptr, &saved.actions[signal], 8);
+    if (signal != SIGKILL && signal != SIGSTOP) {
+      sys::call(SYS_rt_sigaction, signal, nullptr, &saved.actions[signal], 8);
+      saved.actions[signal].handler = programs_handler(signal, saved.actions[signal].handler);
+    }
   if (const KernelAction* lent = lent_action(); lent != nullptr) saved.actions[kSecondSignal] = *lent;
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
   sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &saved.processes);

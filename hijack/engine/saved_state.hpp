@@ -51,7 +51,9 @@ enum class StopBy : std::uint32_t {
 
 struct ThreadState {
   std::atomic<ThreadPhase> phase;
-  std::int32_t tid;
+  std::int32_t tid;              // the kernel's
+  std::int32_t id;               // as the program knows it
+  std::int32_t awaited;          // likewise, whom its call waits for, a group below 0; 0 if nobody by an id
   std::uint32_t seen;            // number of the scan that saw it last
   bool has_rseq;
   ucontext_t* context;           // its registers, on its own stack
@@ -73,7 +75,9 @@ struct ThreadState {
 };
 
 struct PendingSignal {
-  std::int32_t tid;              // 0: of the whole process
+  std::int32_t tid;              // the kernel's; 0: of the whole process
+  std::int32_t id;               // as the program knows it
+  std::int32_t sender;           // likewise, where the signal tells one, else 0
   siginfo_t info;
 };
 
@@ -117,6 +121,7 @@ struct SavedState {
   ProcessAttributes attributes;
   ProcessUsage usage;
   rlimit processes;                  // RLIMIT_NPROC
+  char executable[4096];             // the program that runs: after a restart without namespaces the kernel tells another
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer
 };

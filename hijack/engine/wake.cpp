@@ -26,6 +26,7 @@
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/log.hpp"
+#include "hijack/virt/siginfo.hpp"
 
 extern "C" [[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
 
@@ -49,7 +50,7 @@ constinit const ThreadState* successor = nullptr;  // of the main thread, where 
 [[noreturn]] void give_up(const Error& failure) noexcept {
   log("restart failed", failure);
   image::RestoreFailure report;
-  report.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  report.pid = programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid)));
   report.sys_errno = failure.sys_errno;
   report.code = static_cast<std::uint32_t>(failure.code == ErrorCode::system ? ErrorCode::restore_failed : failure.code);
   report.length = static_cast<std::uint32_t>(failure.detail.size() < sizeof report.text ? failure.detail.size() : sizeof report.text);
@@ -89,11 +90,12 @@ void drop_capabilities() noexcept {
 
 // Signals of the process (`tid` 0), by the main thread, or of the calling thread: what the kernel or kill(2) had sent can be said again only to
 // oneself (rt_sigqueueinfo(2)).
-void queue_pending(std::int32_t tid) noexcept {
-  const long pid = sys::call(SYS_getpid);
+void queue_pending(std::int32_t id) noexcept {
+  const long pid = sys::call(SYS_getpid), tid = kernels_id(id);
   for (std::uint32_t i = 0; i != saved.kept->pending_count; ++i) {
     PendingSignal& signal = saved.kept->pending[i];
-    if (signal.tid != tid || is_old_notice(signal.info)) continue;
+    if (signal.id != id || is_old_notice(signal.info)) continue;
+    if (signal.sender != 0) signal.info.si_pid = kernels_id(signal.sender);
     if (tid == 0) require(sys::call(SYS_rt_sigqueueinfo, pid, signal.info.si_signo, &signal.info), "queue a pending signal");
     else require(sys::call(SYS_rt_tgsigqueueinfo, pid, tid, signal.info.si_signo, &signal.info), "queue a thread's pending signal");
   }
@@ -101,7 +103,8 @@ void queue_pending(std::int32_t tid) noexcept {
 
 // What only the thread itself can bring back.
 void become_thread(ThreadState& state) noexcept {
-  queue_pending(state.tid);
+  if (state.awaited != 0) await_id(*state.context, kernels_id(state.awaited));
+  queue_pending(state.id);
   if (state.robust_head != 0) require(sys::call(SYS_set_robust_list, state.robust_head, state.robust_length), "set_robust_list");
   register_rseq(state);
   if (state.gs_base != 0) sys::call(SYS_arch_prctl, kSetGs, state.gs_base);
@@ -154,6 +157,7 @@ void make_room_for_tiles(const ucontext_t& context) noexcept {
 // Runs below the saved frame on the thread's own stack, where the handler that parked it ran.
 void wake_thread(void* argument) noexcept {
   ThreadState& state = *static_cast<ThreadState*>(argument);
+  enter_id(state.id, static_cast<std::int32_t>(sys::call(SYS_gettid)));  // its maker does so, too
   become_thread(state);
   gate.ready.fetch_add(1);
   sys::call(SYS_futex, &gate.ready, FUTEX_WAKE_PRIVATE, 1);
@@ -178,13 +182,14 @@ void create_thread(ThreadState& state) noexcept {
   constexpr std::uint64_t kSize = 4096;
   const std::uint64_t top = (frame - kRedZone) & ~std::uint64_t{63};
   arguments.stack = top - kSize, arguments.stack_size = kSize;
-  std::int32_t tid = state.tid;
+  std::int32_t tid = state.id;
   if (saved.handoff.exact_ids != 0) {
     arguments.set_tid = reinterpret_cast<std::uint64_t>(&tid);
     arguments.set_tid_size = 1;
   }
   const long result = stasis_clone3(&arguments, sizeof arguments, wake_thread, &state);
-  if (result < 0) give_up(system_error(FixedString<64>("create thread ").append_signed(state.tid), result));
+  if (result < 0) give_up(system_error(FixedString<64>("create thread ").append_signed(state.id), result));
+  enter_id(state.id, static_cast<std::int32_t>(result));
 }
 
 // The restorer's image of our memory has us stopped; nobody may take that for real any more.
@@ -221,7 +226,10 @@ void create_timers() noexcept {
   Kept& kept = *saved.kept;
   if (kept.timer_count == 0) return;
   const bool exact = sys::call(SYS_prctl, kTimerRestoreIds, 1, 0, 0, 0) == 0;
-  for (std::uint32_t i = 0; i != kept.timer_count; ++i) require(create_timer(kept.timers[i], exact), "create a timer");
+  for (std::uint32_t i = 0; i != kept.timer_count; ++i) {
+    if ((kept.timers[i].event.sigev_notify & SIGEV_THREAD_ID) != 0) kept.timers[i].event._sigev_un._tid = kernels_id(kept.timers[i].event._sigev_un._tid);
+    require(create_timer(kept.timers[i], exact), "create a timer");
+  }
   if (exact) sys::call(SYS_prctl, kTimerRestoreIds, 0, 0, 0, 0);
 }
 
@@ -235,10 +243,10 @@ void start_timers() noexcept {
 }
 
 // A thread of the image: the one with this id, with 0 the first there is.
-ThreadState* find_thread(long tid) noexcept {
+ThreadState* find_thread(std::int32_t id) noexcept {
   Kept& kept = *saved.kept;
   for (std::uint32_t i = 0; i != kept.thread_count; ++i)
-    if (kept.threads[i].phase.load() == ThreadPhase::parked && (tid == 0 || kept.threads[i].tid == tid)) return &kept.threads[i];
+    if (kept.threads[i].phase.load() == ThreadPhase::parked && (id == 0 || kept.threads[i].id == id)) return &kept.threads[i];
   return nullptr;
 }
 
@@ -266,7 +274,7 @@ void limit_processes() noexcept {
 
 void tell_success() noexcept {
   image::RestoreFailure report;
-  report.pid = static_cast<std::int32_t>(sys::call(SYS_getpid));
+  report.pid = programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid)));
   sys::call(SYS_write, saved.handoff.status_fd, &report, sizeof report);
 }
 
@@ -306,11 +314,14 @@ void rejoin(void* argument) noexcept {
   parent = static_cast<std::int32_t>(sys::call(SYS_getppid));
   void* members = members_address();
   if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
+  forget_ids();
+  if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));
   restore_actions();
+  if (ids_are_virtual()) put_between_all();
   restore_memory_flags();
   if (const Status status = restore_areas(); !status.ok()) give_up(status.error());
 
-  ThreadState* main = find_thread(sys::call(SYS_getpid));
+  ThreadState* main = find_thread(programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid))));
   successor = main == nullptr ? find_thread(0) : nullptr;
   create_threads(main);
   take_process_attributes(saved.attributes);

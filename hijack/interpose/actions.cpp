@@ -9,6 +9,7 @@
 #include "hijack/engine/notice.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/interpose/real.hpp"
+#include "hijack/virt/siginfo.hpp"
 
 using namespace stasis::hijack;
 
@@ -35,6 +36,11 @@ sighandler_t believe(int signal, sighandler_t handler, int flags) noexcept {
   return old.sa_handler;
 }
 
+// What the program set, of what the kernel has.
+sighandler_t programs(int signal, sighandler_t handler) noexcept {
+  return ids_are_virtual() && handler != SIG_ERR && signal > 0 && signal <= 64 ? reinterpret_cast<sighandler_t>(programs_handler(signal, reinterpret_cast<void*>(handler))) : handler;
+}
+
 // signal(2), "Portability": what the BSD and the System V forms mean.
 constexpr int kBsd = SA_RESTART;
 constexpr int kSystemV = static_cast<int>(SA_RESETHAND) | SA_NODEFER;
@@ -43,30 +49,37 @@ constexpr int kSystemV = static_cast<int>(SA_RESETHAND) | SA_NODEFER;
 
 STASIS_EXPORT int sigaction(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
   if (is_ours(signal)) return believe(signal, action, old);
-  if (action == nullptr || settings.standing != Standing::member || sigismember(&action->sa_mask, stasis::kStopSignal) != 1)
+  if (settings.standing != Standing::member || (!ids_are_virtual() && (action == nullptr || sigismember(&action->sa_mask, stasis::kStopSignal) != 1)))
     return real::sigaction(signal, action, old);
-  struct sigaction without = *action;
-  sigdelset(&without.sa_mask, stasis::kStopSignal);
-  return real::sigaction(signal, &without, old);
+  struct sigaction ours;
+  if (action != nullptr) {
+    ours = *action;
+    sigdelset(&ours.sa_mask, stasis::kStopSignal);
+  }
+  void* const noted = noted_handler(signal);  // what the program had set, before its successor is noted
+  if (action != nullptr) put_between(signal, ours);
+  const int result = real::sigaction(signal, action == nullptr ? nullptr : &ours, old);
+  if (result == 0 && old != nullptr && is_between(reinterpret_cast<void*>(old->sa_handler))) old->sa_handler = reinterpret_cast<sighandler_t>(noted);
+  return result;
 }
 
 STASIS_EXPORT sighandler_t signal(int number, sighandler_t handler) noexcept {
-  return is_ours(number) ? believe(number, handler, kBsd) : real::signal(number, handler);
+  return is_ours(number) ? believe(number, handler, kBsd) : programs(number, real::signal(number, handler));
 }
 STASIS_EXPORT sighandler_t sysv_signal(int number, sighandler_t handler) noexcept {
-  return is_ours(number) ? believe(number, handler, kSystemV) : real::sysv_signal(number, handler);
+  return is_ours(number) ? believe(number, handler, kSystemV) : programs(number, real::sysv_signal(number, handler));
 }
 STASIS_EXPORT sighandler_t __sysv_signal(int number, sighandler_t handler) noexcept {
-  return is_ours(number) ? believe(number, handler, kSystemV) : real::__sysv_signal(number, handler);
+  return is_ours(number) ? believe(number, handler, kSystemV) : programs(number, real::__sysv_signal(number, handler));
 }
 STASIS_EXPORT sighandler_t bsd_signal(int number, sighandler_t handler) noexcept {
-  return is_ours(number) ? believe(number, handler, kBsd) : real::bsd_signal(number, handler);
+  return is_ours(number) ? believe(number, handler, kBsd) : programs(number, real::bsd_signal(number, handler));
 }
 STASIS_EXPORT sighandler_t ssignal(int number, sighandler_t handler) noexcept {
-  return is_ours(number) ? believe(number, handler, kBsd) : real::ssignal(number, handler);
+  return is_ours(number) ? believe(number, handler, kBsd) : programs(number, real::ssignal(number, handler));
 }
 STASIS_EXPORT sighandler_t sigset(int number, sighandler_t handler) noexcept {
-  if (!is_ours(number)) return real::sigset(number, handler);
+  if (!is_ours(number)) return programs(number, real::sigset(number, handler));
   if (handler != SIG_HOLD) return believe(number, handler, 0);
   real::sighold(number == stasis::kStopSignal ? 0 : number);
   struct sigaction old;

@@ -16,6 +16,8 @@
 #include "hijack/interpose/launcher.hpp"
 #include "hijack/interpose/new_environment.hpp"
 #include "hijack/interpose/real.hpp"
+#include "hijack/virt/ids.hpp"
+#include "hijack/virt/proc_paths.hpp"
 
 extern "C" char** environ;
 
@@ -56,7 +58,9 @@ void fill_arguments(char** argv, const char* first, va_list list) noexcept {
 
 using namespace stasis::hijack;
 
-STASIS_EXPORT int execve(const char* path, char* const argv[], char* const envp[]) noexcept {
+STASIS_EXPORT int execve(const char* given, char* const argv[], char* const envp[]) noexcept {
+  const KernelsPath kernels(given);
+  const char* path = kernels;
   char* const* merged = STASIS_MERGED(envp);
   Launcher launcher;
   if (launcher.look_at(path)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), path = launcher.proxy();
@@ -65,7 +69,9 @@ STASIS_EXPORT int execve(const char* path, char* const argv[], char* const envp[
 
 STASIS_EXPORT int execv(const char* path, char* const argv[]) noexcept { return execve(path, argv, environ); }
 
-STASIS_EXPORT int execvpe(const char* file, char* const argv[], char* const envp[]) noexcept {
+STASIS_EXPORT int execvpe(const char* given, char* const argv[], char* const envp[]) noexcept {
+  const KernelsPath kernels(given);
+  const char* file = kernels;
   char* const* merged = STASIS_MERGED(envp);
   Launcher launcher;
   if (launcher.look_for(file)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), file = launcher.proxy();
@@ -126,16 +132,26 @@ STASIS_EXPORT int execle(const char* path, const char* argument, ...) noexcept {
   return execve(path, argv, envp);
 }
 
-STASIS_EXPORT int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
+STASIS_EXPORT int posix_spawn(pid_t* pid, const char* given, const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
                               char* const argv[], char* const envp[]) noexcept {
+  const KernelsPath kernels(given);
+  const char* path = kernels;
   Launcher launcher;
   if (launcher.look_at(path)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), path = launcher.proxy();
-  return real::posix_spawn(pid, path, actions, attributes, argv, STASIS_MERGED(envp));
+  const std::uint64_t since = birth_time();
+  const int result = real::posix_spawn(pid, path, actions, attributes, argv, STASIS_MERGED(envp));
+  if (result == 0 && pid != nullptr) *pid = newborn_id(*pid, since);
+  return result;
 }
 
-STASIS_EXPORT int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* actions,
+STASIS_EXPORT int posix_spawnp(pid_t* pid, const char* given, const posix_spawn_file_actions_t* actions,
                                const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) noexcept {
+  const KernelsPath kernels(given);
+  const char* file = kernels;
   Launcher launcher;
   if (launcher.look_for(file)) argv = STASIS_PROXY_ARGUMENTS(launcher, argv), file = launcher.proxy();
-  return real::posix_spawnp(pid, file, actions, attributes, argv, STASIS_MERGED(envp));
+  const std::uint64_t since = birth_time();
+  const int result = real::posix_spawnp(pid, file, actions, attributes, argv, STASIS_MERGED(envp));
+  if (result == 0 && pid != nullptr) *pid = newborn_id(*pid, since);
+  return result;
 }

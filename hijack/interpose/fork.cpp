@@ -12,6 +12,8 @@
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/interpose/real.hpp"
+#include "hijack/virt/ids.hpp"
+#include "hijack/virt/threads.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -21,6 +23,7 @@ void in_child() noexcept {
   forget_checkpoint();
   forget_undo();
   begin_usage();
+  take_own_id();
   become_member();
   write_slot(MemberState::running);
 }
@@ -34,7 +37,8 @@ void watch_forks() noexcept { ::pthread_atfork(nullptr, nullptr, in_child); }
 using namespace stasis::hijack;
 
 STASIS_EXPORT pid_t _Fork(void) noexcept {
+  const std::uint64_t since = birth_time();
   const pid_t pid = real::_Fork();
   if (pid == 0) in_child();
-  return pid;
+  return pid > 0 ? newborn_id(pid, since) : pid;
 }

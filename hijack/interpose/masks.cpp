@@ -9,6 +9,7 @@
 #include "core/environment.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/interpose/real.hpp"
+#include "hijack/virt/siginfo.hpp"
 
 using namespace stasis::hijack;
 
@@ -36,6 +37,11 @@ void hide(sigset_t* old) noexcept {
   if (old != nullptr && settings.standing == Standing::member) sigdelset(old, stasis::kStopSignal);
 }
 
+int told(int result, siginfo_t* info) noexcept {
+  if (result > 0 && info != nullptr && ids_are_virtual()) tell_program(*info);
+  return result;
+}
+
 }  // namespace
 
 STASIS_EXPORT int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
@@ -56,9 +62,9 @@ STASIS_EXPORT int sighold(int number) noexcept {
 
 STASIS_EXPORT int sigsuspend(const sigset_t* mask) { return real::sigsuspend(Without(mask)); }
 STASIS_EXPORT int sigwait(const sigset_t* set, int* number) { return real::sigwait(Without(set), number); }
-STASIS_EXPORT int sigwaitinfo(const sigset_t* set, siginfo_t* info) { return real::sigwaitinfo(Without(set), info); }
+STASIS_EXPORT int sigwaitinfo(const sigset_t* set, siginfo_t* info) { return told(real::sigwaitinfo(Without(set), info), info); }
 STASIS_EXPORT int sigtimedwait(const sigset_t* set, siginfo_t* info, const struct timespec* timeout) {
-  return real::sigtimedwait(Without(set), info, timeout);
+  return told(real::sigtimedwait(Without(set), info, timeout), info);
 }
 
 STASIS_EXPORT int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeout, const sigset_t* mask) {

@@ -11,6 +11,8 @@
 
 #include "core/sys/syscall.hpp"
 #include "hijack/interpose/real.hpp"
+#include "hijack/virt/clocks.hpp"
+#include "hijack/virt/ids.hpp"
 
 using namespace stasis::hijack;
 using stasis::sys::call;
@@ -21,7 +23,7 @@ constexpr int kThread = 4, kScheduler = 2, kKind = 3;  // low bits of a clock of
 
 bool is_own(clockid_t clock) noexcept {
   const int id = ~(clock >> 3);
-  return id == 0 || id == call((clock & kThread) != 0 ? SYS_gettid : SYS_getpid);
+  return id == 0 || kernels_id(id) == call((clock & kThread) != 0 ? SYS_gettid : SYS_getpid);
 }
 
 // Where processor time is asked for, the nanoseconds before the restart.
@@ -39,7 +41,7 @@ clock_t ticks(const timeval& time) noexcept { return time.tv_sec * kTicksOfSecon
 }  // namespace
 
 STASIS_EXPORT int clock_gettime(clockid_t clock, struct timespec* time) noexcept {
-  const int result = real::clock_gettime(clock, time);
+  const int result = real::clock_gettime(kernels_clock(clock), time);
   if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID) {
     if (const std::int64_t more = before(clock); result == 0 && more != 0) add(more, *time);
   }

@@ -17,9 +17,15 @@ namespace real {
 }  // namespace real
 
 void resolve_all() noexcept {
-  // Two threads may do this at the same time: they write the same.
+  // Two threads may do this at the same time: they write the same. Those that are missing come last: the loader allocates to say so, and a malloc that is just
+  // starting may open files.
 #define HOOK(name) real::name.set(::dlsym(RTLD_NEXT, #name));
-#define HOOK_LATE(name) HOOK(name)
+#define HOOK_LATE(name)
+#include "hijack/interpose/hooks.def"
+#undef HOOK
+#undef HOOK_LATE
+#define HOOK(name)
+#define HOOK_LATE(name) real::name.set(::dlsym(RTLD_NEXT, #name));
 #include "hijack/interpose/hooks.def"
 #undef HOOK
 #undef HOOK_LATE

@@ -4,16 +4,33 @@
 // once, for later, in a signal handler or between vfork and exec, dlsym must not be called any more.
 // World: hijack, any thread.
 #pragma once
+#include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/times.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +43,23 @@ sighandler_t sysv_signal(int signal, sighandler_t handler) noexcept;
 sighandler_t __sysv_signal(int signal, sighandler_t handler) noexcept;
 sighandler_t bsd_signal(int signal, sighandler_t handler) noexcept;
 pid_t _Fork(void) noexcept;
+pid_t __getpid(void) noexcept;
+pid_t __fork(void) noexcept;
+pid_t __vfork(void) noexcept;
+pid_t __waitpid(pid_t id, int* status, int options);
+int __open_2(const char* path, int flags);
+int __open64_2(const char* path, int flags);
+int __openat_2(int directory, const char* path, int flags);
+int __openat64_2(int directory, const char* path, int flags);
+ssize_t __read_chk(int fd, void* buffer, std::size_t size, std::size_t room);
+ssize_t __readlink_chk(const char* path, char* buffer, std::size_t size, std::size_t room) noexcept;
+ssize_t __readlinkat_chk(int directory, const char* path, char* buffer, std::size_t size, std::size_t room) noexcept;
+char* __realpath_chk(const char* path, char* resolved, std::size_t room) noexcept;
+int __xstat(int version, const char* path, struct stat* status) noexcept;
+int __xstat64(int version, const char* path, struct stat64* status) noexcept;
+int __lxstat(int version, const char* path, struct stat* status) noexcept;
+int __lxstat64(int version, const char* path, struct stat64* status) noexcept;
+int pidfd_open(pid_t pid, unsigned flags) noexcept;
 }
 
 namespace stasis::hijack {
@@ -51,11 +85,20 @@ class Real<Result(Arguments...) noexcept(kNoexcept)> {
  private:
   Pointer pointer_ = nullptr;
 };
-// execl and its like are never called by us: they end in execvpe.
+// With more arguments than are declared. Those like execl are never called by us: they end in execvpe.
 template <class Result, class... Arguments, bool kNoexcept>
 class Real<Result(Arguments..., ...) noexcept(kNoexcept)> {
  public:
-  void set(void*) noexcept {}
+  using Pointer = Result (*)(Arguments..., ...);
+  template <class... More>
+  Result operator()(Arguments... arguments, More... more) const {
+    if (__builtin_expect(pointer_ == nullptr, 0)) resolve_all();
+    return pointer_(arguments..., more...);
+  }
+  void set(void* address) noexcept { pointer_ = reinterpret_cast<Pointer>(address); }
+
+ private:
+  Pointer pointer_ = nullptr;
 };
 
 namespace real {

@@ -4,6 +4,7 @@
 
 #include "hijack/engine/process_record.hpp"
 #include "hijack/kinds/descriptor_facts.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -32,7 +33,7 @@ bool recognise(Description& description) noexcept {
 }
 
 Status record(Description& description, Sink& sink) noexcept {
-  return set_state(description, sink.arena, image::ProcessReference{pid_of(description.fd), (description.record.status_flags & kThread) != 0});
+  return set_state(description, sink.arena, image::ProcessReference{programs_id(pid_of(description.fd)), (description.record.status_flags & kThread) != 0});
 }
 
 }  // namespace

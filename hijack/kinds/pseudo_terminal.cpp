@@ -14,6 +14,7 @@
 #include "hijack/kinds/kind.hpp"
 #include "hijack/kinds/terminal_drain.hpp"
 #include "hijack/rt/text.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -172,14 +173,14 @@ Status record_pair(int master, image::PseudoTerminal& state, Sink& sink) noexcep
   int value = 0;
   if (sys::call(SYS_ioctl, master, TIOCGPTLCK, &value) == 0) state.locked = value != 0;
   if (sys::call(SYS_ioctl, master, TIOCGPKT, &value) == 0) state.packet = value != 0;
-  if (sys::call(SYS_ioctl, master, TIOCGSID, &value) == 0) state.session = value;
-  if (sys::call(SYS_ioctl, master, TIOCGPGRP, &value) == 0) state.foreground = value;
+  if (sys::call(SYS_ioctl, master, TIOCGSID, &value) == 0) state.session = programs_id(value);
+  if (sys::call(SYS_ioctl, master, TIOCGPGRP, &value) == 0) state.foreground = programs_id(value);
   winsize size{};
   if (const long result = sys::call(SYS_ioctl, master, TIOCGWINSZ, &size); result < 0) return system_error("TIOCGWINSZ", result);
   state.size = sink.arena.copy({reinterpret_cast<const char*>(&size), sizeof size});
   struct stat node {};
   if (sys::call(SYS_newfstatat, AT_FDCWD, node_of(state.index).c_str(), &node, 0) == 0) state.node_mode = node.st_mode & 07777;
-  if (state.session > 0 && !is_member(state.session)) return refused("it is the controlling terminal of a process outside the computation", state.index);
+  if (state.session > 0 && !is_member(kernels_id(state.session))) return refused("it is the controlling terminal of a process outside the computation", state.index);
 
   state.slave_opened = sys::is_ready(master, POLLHUP, 0);
   if (!state.slave_opened) {

@@ -24,6 +24,7 @@
 #include "hijack/kinds/socket_diag.hpp"
 #include "hijack/kinds/socket_options.hpp"
 #include "hijack/kinds/socket_queue.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -99,7 +100,7 @@ class Recording {
     ucred who{};
     socklen_t size = sizeof who;
     // The user is -1 where there is no such process.
-    if (sys::call(SYS_getsockopt, fd_, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.uid != ~0u) state_.peer_credentials = {who.pid, who.uid, who.gid};
+    if (sys::call(SYS_getsockopt, fd_, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.uid != ~0u) state_.peer_credentials = {programs_id(who.pid), who.uid, who.gid};
     STASIS_TRY_VALUE(const UnixFacts facts, ask_unix(description_.record.inode, arena_));
     state_.peer = facts.peer;
     state_.backlog = static_cast<std::int32_t>(facts.backlog);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "hijack/rt/file.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 
@@ -138,7 +139,7 @@ void SocketQueue::take_control(const msghdr& header, QueuedMessage& message) noe
     if (item->cmsg_type == SCM_CREDENTIALS) {
       ucred who;
       std::memcpy(&who, CMSG_DATA(item), sizeof who);
-      message.credentials = {who.pid, who.uid, who.gid};
+      message.credentials = {programs_id(who.pid), who.uid, who.gid};
     }
     if (item->cmsg_type == kPidfd) {
       int unwanted;

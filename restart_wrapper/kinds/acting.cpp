@@ -32,13 +32,14 @@ long clone_with(int pid, std::uint64_t flags) {
   return ::syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
-Status act_in_clone(int pid, std::uint64_t flags, const std::function<Status()>& act) {
+Status act_in_clone(const Ids& ids, int pid, std::uint64_t flags, const std::function<Status()>& act) {
   void* shared = ::mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return system_error("map memory", -errno);
   auto* outcome = new (shared) Outcome;
-  long child = clone_with(pid, flags);
+  long child = clone_with(ids.are_translated() ? 0 : pid, flags);
   if (child < 0) child = clone_with(0, flags);  // the id is taken, by a process of ours
   if (child == 0) {
+    if (pid > 1) ids.lend(pid, ::getpid());
     if (const Status status = act(); !status.ok()) {
       outcome->code = status.error().code, outcome->sys_errno = status.error().sys_errno;
       std::memcpy(outcome->detail, status.error().detail.c_str(), std::min(status.error().detail.size(), sizeof outcome->detail - 1));
@@ -62,8 +63,8 @@ Status act_in_clone(int pid, std::uint64_t flags, const std::function<Status()>&
 
 }  // namespace
 
-Status act_as(int pid, const std::function<Status()>& act) { return act_in_clone(pid, CLONE_FILES, act); }
+Status act_as(const Ids& ids, int pid, const std::function<Status()>& act) { return act_in_clone(ids, pid, CLONE_FILES, act); }
 
-Status act_apart(const std::function<Status()>& act) { return act_in_clone(0, 0, act); }
+Status act_apart(const std::function<Status()>& act) { return act_in_clone(Ids(), 0, 0, act); }
 
 }  // namespace stasis::restart

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "restart_wrapper/ids.hpp"
 #include "restart_wrapper/computation.hpp"
 
 namespace stasis::restart {
@@ -44,6 +45,7 @@ struct SessionTerminal {
 struct Workshop {
   const Computation* computation = nullptr;
   HighNumbers* numbers = nullptr;
+  const Ids* ids = nullptr;
   std::array<int, 3> stdio{-1, -1, -1};  // the restarter's own 0, 1 and 2, at high numbers
   std::string cut_directory;             // where what is cut off from files is kept
   std::map<std::uint64_t, int> fds;

@@ -42,7 +42,7 @@ Status complete(Workshop& workshop, std::span<const Description* const> all) {
       // Threads other than the first come later than we do: they are woken in their own process.
       if (state.thread && !std::ranges::any_of(workshop.computation->members, [&](const image::Image& image) { return image.process().pid == state.pid; }))
         return error(ErrorCode::unsupported, "a descriptor of the thread " + std::to_string(state.pid));
-      fd.reset(static_cast<int>(::syscall(SYS_pidfd_open, state.pid, state.thread ? kThread : 0)));
+      fd.reset(static_cast<int>(::syscall(SYS_pidfd_open, workshop.ids->kernels(state.pid), state.thread ? kThread : 0)));
       if (!fd) return system_error("open process " + std::to_string(state.pid), -errno);
     } else {
       STASIS_TRY_VALUE(fd, of_ended_process());

@@ -2,7 +2,8 @@
 //
 // Their names must be the old ones, and somebody else may have these numbers now: so they are made in an instance of devpts of the computation's own, mounted
 // where the program looks for it. Numbers are given lowest first; what is made on the way to a number that nobody wants goes again. The terminal that the
-// program was launched from is not in that instance: it is mounted under its old name on a number that is kept from being given. Both ends are
+// program was launched from is not in that instance: it is mounted under its old name on a number that is kept from being given. Without a namespace the numbers are to be had in
+// the machine's instance, if nobody has them. Both ends are
 // open when the terminal gets its content; who leads a session takes its terminal when it is born (birth.cpp).
 // World: programs.
 #include <fcntl.h>
@@ -239,23 +240,33 @@ Status make_pair(Workshop& workshop, const Pair& pair, std::uint32_t index, Uniq
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   STASIS_TRY_VALUE(const auto pairs, pairs_of(all));
-  STASIS_TRY_VALUE(const int directory, mount_instance());
-  const UniqueFd covered(directory);
-  const std::map<std::uint32_t, int> launched = launch_terminals(workshop);
+  UniqueFd covered;  // not where we may not mount
+  std::map<std::uint32_t, int> launched;
+  if (!workshop.ids->are_translated()) {
+    STASIS_TRY_VALUE(const int directory, mount_instance());
+    covered.reset(directory);
+    launched = launch_terminals(workshop);
+  }
   std::uint32_t last = pairs.rbegin()->first;
   if (!launched.empty() && launched.rbegin()->first > last) last = launched.rbegin()->first;
 
   std::vector<UniqueFd> unwanted;
   for (std::uint32_t index = 0; index <= last; ++index) {
-    const auto pair = pairs.find(index);
+    auto pair = pairs.find(index);
     const bool has_master = pair != pairs.end() && pair->second.master != nullptr;
     const std::string path = has_master ? label(*pair->second.master) : kMultiplexer;
     UniqueFd master(::open(path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     std::uint32_t number = ~0u;
     if (!master || ::ioctl(master.get(), TIOCGPTN, &number) != 0) return system_error("make " + node_of(index), -errno);
-    if (number != index) return error(ErrorCode::restore_failed, node_of(index)).with("a pseudo-terminal with this number cannot be made");
+    if (number != index) {
+      const auto lost = pairs.lower_bound(index);
+      if (covered || number < index || (lost != pairs.end() && lost->first < number))
+        return error(ErrorCode::restore_failed, node_of(lost == pairs.end() ? index : lost->first)).with("a pseudo-terminal with this number cannot be made");
+      index = number;  // the numbers between are other people's
+      pair = pairs.find(index);
+    }
     if (pair != pairs.end()) {
-      STASIS_TRY(has_master ? make_pair(workshop, pair->second, index, std::move(master)) : make_hung_up(workshop, pair->second, index, std::move(master)));
+      STASIS_TRY(pair->second.master != nullptr ? make_pair(workshop, pair->second, index, std::move(master)) : make_hung_up(workshop, pair->second, index, std::move(master)));
     } else if (const auto launch = launched.find(index); launch != launched.end() && name_terminal(launch->second, covered.get(), index)) {
       STASIS_TRY_VALUE(const int kept, workshop.numbers->move(master.release()));
       workshop.held.push_back(kept);

@@ -147,7 +147,7 @@ class UnixSockets {
     return nullptr;
   }
 
-  static Status pair_as(int pid, int type, int (&ends)[2]) {
+  Status pair_as(int pid, int type, int (&ends)[2]) {
     // Numbers that are known beforehand, for only descriptors come back from there.
     STASIS_TRY_VALUE(UniqueFd first, plain_socket(type));
     STASIS_TRY_VALUE(UniqueFd second, plain_socket(type));
@@ -158,7 +158,7 @@ class UnixSockets {
       ::close(made[0]), ::close(made[1]);
       return {};
     };
-    STASIS_TRY(act_as(pid, act));
+    STASIS_TRY(act_as(*workshop_.ids, pid, act));
     ends[0] = first.release(), ends[1] = second.release();
     return {};
   }
@@ -171,7 +171,7 @@ class UnixSockets {
   Status connect_as(const Side& caller, const Side& called, int type, int& caller_fd, int& called_fd) {
     STASIS_TRY_VALUE(UniqueFd listener, plain_socket(type));
     STASIS_TRY_VALUE(UniqueFd client, plain_socket(type));
-    const Status listening = act_as(called.pid, [&]() -> Status {
+    const Status listening = act_as(*workshop_.ids, called.pid, [&]() -> Status {
       STASIS_TRY(name_only(listener.get(), called.name));
       if (::listen(listener.get(), 1) != 0) return system_error("listen", -errno);
       return {};
@@ -187,7 +187,7 @@ class UnixSockets {
       if (!path_in(called.name).empty()) STASIS_TRY(names_.enter());
       return connect_to(client.get(), called.name);
     };
-    STASIS_TRY(act_as(caller.pid, act));
+    STASIS_TRY(act_as(*workshop_.ids, caller.pid, act));
     const int accepted = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) return system_error("accept", -errno);
     caller_fd = client.release(), called_fd = accepted;
@@ -215,7 +215,7 @@ class UnixSockets {
       if (state.phase == SocketPhase::listening && ::listen(socket.fd.get(), state.backlog) != 0) return system_error("listen at " + describe_address(state.name), -errno);
       return {};
     };
-    STASIS_TRY(act_as(state.peer_credentials.pid, act));
+    STASIS_TRY(act_as(*workshop_.ids, state.peer_credentials.pid, act));
     return {};
   }
 
@@ -244,7 +244,7 @@ class UnixSockets {
         STASIS_TRY(go_to(&listener, listener.state.name));
         return connect_to(client.fd.get(), listener.state.name);
       };
-      STASIS_TRY(act_as(holder(client), act));
+      STASIS_TRY(act_as(*workshop_.ids, holder(client), act));
     }
     return {};
   }
@@ -260,7 +260,7 @@ class UnixSockets {
   Status choose_peer(Socket& socket) {
     const std::string_view name = socket.peer != nullptr ? socket.peer->state.name : socket.state.peer_name;
     if (name.empty()) return {};
-    const Status done = act_as(0, [&]() -> Status {
+    const Status done = act_as(*workshop_.ids, 0, [&]() -> Status {
       STASIS_TRY(go_to(socket.peer, name));
       return connect_to(socket.fd.get(), name);
     });
@@ -296,7 +296,7 @@ class UnixSockets {
       STASIS_TRY_VALUE(stand_in, plain_socket(SOCK_DGRAM));
       out = stand_in.get();
       // A sender that is gone: its name, where nobody has it.
-      if (message.sender.size() > sizeof(sa_family_t)) static_cast<void>(act_as(0, [&] { return name_only(out, message.sender); }));
+      if (message.sender.size() > sizeof(sa_family_t)) static_cast<void>(act_as(*workshop_.ids, 0, [&] { return name_only(out, message.sender); }));
     }
     return send_as(message, out, [&]() -> Result<std::string_view> {
       STASIS_TRY(go_to(&socket, socket.state.name));
@@ -322,7 +322,7 @@ class UnixSockets {
       }
       return send_whole(message, out, target, rights);
     };
-    STASIS_TRY(act_as(message.credentials.pid, act));
+    STASIS_TRY(act_as(*workshop_.ids, message.credentials.pid, act));
     return {};
   }
 

@@ -58,7 +58,7 @@ class RestoreTest : public testing::Test {
     }
     const Result<Computation> computation = load(paths, 0);
     if (!computation.ok()) return {false, 0, computation.error()};
-    if (const Status status = preflight(*computation); !status.ok()) return {false, 0, status.error()};
+    if (const Status status = preflight(*computation, IdMode::in_namespace); !status.ok()) return {false, 0, status.error()};
     Site site;
     site.computation = &*computation;
     const Result<Tree> tree = build_tree(computation->shapes(), {false, computation->root, computation->ids});

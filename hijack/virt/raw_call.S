@@ -1,0 +1,37 @@
+# syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual (raw_calls.cpp).
+#
+# Calls that make a task return in it, too, maybe on another stack, so nothing may be on the stack then; the kernel's id is returned for those.
+# World: hijack, any thread.
+        .text
+        .globl  syscall
+        .type   syscall, @function
+syscall:
+        .cfi_startproc
+        endbr64
+        cmpb    $0, stasis_ids_are_virtual(%rip)
+        jne     2f
+1:      movq    %rdi, %rax
+        movq    %rsi, %rdi
+        movq    %rdx, %rsi
+        movq    %rcx, %rdx
+        movq    %r8, %r10
+        movq    %r9, %r8
+        movq    8(%rsp), %r9
+        syscall
+        cmpq    $-4095, %rax
+        jae     3f
+        ret
+2:      cmpq    $56, %rdi               # clone
+        je      1b
+        cmpq    $57, %rdi               # fork
+        je      1b
+        cmpq    $58, %rdi               # vfork
+        je      1b
+        cmpq    $435, %rdi              # clone3
+        je      1b
+        jmp     stasis_translated_call
+3:      movq    %rax, %rdi
+        jmp     stasis_failed_call
+        .cfi_endproc
+        .size   syscall, .-syscall
+        .section .note.GNU-stack, "", @progbits
