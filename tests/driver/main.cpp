@@ -7,6 +7,7 @@
 //   twice      checkpoint, kill, restart, and the same again; what can be seen is the same before the first and after the second checkpoint
 //   moved      as restart, from another working directory, with the store moved and the old process ids taken
 //   younger    as restart, on a machine that was started a moment ago: its clocks have counted less than the program has seen
+//   virtual    as twice, as if no user namespace were allowed, and with the old process ids taken: the program's ids are translated
 //   abandoned  a failure is injected (STASIS_FAULT from the driver's environment, default image_write:28, ENOSPC): the checkpoint must fail by
 //              name and the program must not notice
 //
@@ -89,6 +90,20 @@ class Scenario {
     restart();
     finish();
   }
+  void translated() {
+    launch();
+    checkpoint(1);
+    const pid_t old = program_->pid();
+    kill_all();
+    squatter_.take(old);
+    setenv(environment::kIds, "virtual", 1);
+    restart();
+    wait_for_coordinator();
+    checkpoint(2);
+    kill_all();
+    restart();
+    finish();
+  }
   // As an ordinary user can have it: in a time namespace of an own user namespace.
   void younger() {
     launch();
@@ -154,7 +169,7 @@ class Scenario {
 int run_scenario(const std::string& mode, const std::string& program) {
   static const std::map<std::string, void (Scenario::*)()> kModes = {
       {"native", &Scenario::native},       {"watched", &Scenario::watched}, {"continue", &Scenario::continued}, {"restart", &Scenario::restarted},
-      {"twice", &Scenario::twice},         {"moved", &Scenario::moved},     {"younger", &Scenario::younger},
+      {"twice", &Scenario::twice},         {"moved", &Scenario::moved},     {"younger", &Scenario::younger}, {"virtual", &Scenario::translated},
       {"abandoned", &Scenario::abandoned}};
   const auto found = kModes.find(mode);
   if (found == kModes.end()) {
