@@ -2,10 +2,8 @@
 // World: hijack.
 #include "hijack/engine/aside.hpp"
 
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <cstdint>
@@ -17,7 +15,6 @@ namespace stasis::hijack {
 namespace {
 
 constexpr std::uint64_t kStackSize = 64u << 10;  // Scratch::side_stack_top()
-constexpr nlink_t kLinksOfOne = 3;  // /proc/self/task has two links and one for each thread
 
 struct Call {
   void (*function)(void*);
@@ -34,22 +31,14 @@ void run(void* argument) noexcept {
 
 }  // namespace
 
-bool has_other_threads() noexcept {
-  struct stat status = {};
-  return sys::call(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0) == 0 && status.st_nlink > kLinksOfOne;
-}
-
 void call_aside(void (*function)(void*), void* argument, void* stack_top) noexcept {
   Call call{function, argument};
-  if (has_other_threads()) {
-    clone_args arguments = {};
-    // CLONE_VFORK: we wait until it has ended. Of threads that share their memory the kernel allows that as of any child.
-    arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_VFORK;
-    arguments.stack = reinterpret_cast<std::uint64_t>(stack_top) - kStackSize;
-    arguments.stack_size = kStackSize;
-    if (stasis_clone3(&arguments, sizeof arguments, run, &call) > 0) return;
-  }
-  function(argument);
+  clone_args arguments = {};
+  // CLONE_VFORK: we wait until it has ended. Of threads that share their memory the kernel allows that as of any child.
+  arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_VFORK;
+  arguments.stack = reinterpret_cast<std::uint64_t>(stack_top) - kStackSize;
+  arguments.stack_size = kStackSize;
+  if (stasis_clone3(&arguments, sizeof arguments, run, &call) <= 0) function(argument);
 }
 
 }  // namespace stasis::hijack

@@ -1,4 +1,4 @@
-// Work that opens descriptors while other threads of the program run, done aside: by a thread of a moment that has a descriptor table of its own.
+// Work that opens descriptors while other threads of the program run, or where it has no number left for one, done aside: by a thread of a moment that has a descriptor table of its own.
 //
 // A descriptor of ours in the program's table would be seen there: it takes the number that another thread's open(2) is sure to get, goes into the child of
 // another thread's fork(2) for good, and may be closed or replaced by closefrom(3) or dup2(2) while we use it. The table aside begins empty
@@ -10,11 +10,8 @@
 
 namespace stasis::hijack {
 
-// Whether the process has other threads than the caller; opens nothing. A main thread that has ended counts.
-bool has_other_threads() noexcept;
-
-// Runs function(argument) and returns when it has; on another thread if there are other threads, which uses the stack that ends at `stack_top`, else, or if no thread can be
-// had, on the caller's own. Descriptors that the function opens must be closed when it returns, those of the program are not to be used in it.
+// Runs function(argument) on another thread, which uses the stack that ends at `stack_top`, and returns when it has; on the caller's own if no thread can be had.
+// Descriptors that the function opens must be closed when it returns, those of the program are not to be used in it.
 void call_aside(void (*function)(void*), void* argument, void* stack_top) noexcept;
 
 }  // namespace stasis::hijack

@@ -2,8 +2,10 @@
 // World: hijack, leader.
 #include "hijack/engine/checkpoint.hpp"
 
+#include "hijack/engine/aside.hpp"
 #include "hijack/engine/entry.hpp"
 #include "hijack/engine/lending.hpp"
+#include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/quiesce.hpp"
 #include "hijack/engine/record.hpp"
@@ -32,9 +34,18 @@ class Checkpoint {
   void run() noexcept {
     // The threads first: while they run, a descriptor of ours could be seen, closed or inherited by a child.
     const Status stopped = stop_threads();
-    if (const Status connected = link_.connect(); !connected.ok()) log("no checkpoint", connected.error());
-    else if (const Status status = take_part(stopped); !status.ok()) report(status.error());
-    link_.close();  // by which the coordinator knows that we run on
+    {
+      const LiftedLimit descriptors(RLIMIT_NOFILE);
+      saved.descriptors = descriptors.before().rlim_cur;
+      if (const Status connected = link_.connect(); connected.ok()) {
+        if (const Status status = take_part(stopped); !status.ok()) report(status.error());
+      } else if (connected.error().sys_errno == EMFILE) {
+        call_aside([](void* checkpoint) { static_cast<Checkpoint*>(checkpoint)->decline(); }, this, leader_.scratch->side_stack_top());
+      } else {
+        log("no checkpoint", connected.error());
+      }
+      link_.close();  // by which the coordinator knows that we run on
+    }
     if (stopped_) {
       ThreadState& own = saved.kept->threads[0];
       let_time_pass(leader_.context, own.note.number, clock_ns(CLOCK_MONOTONIC) - stopped_ns_, &own.slot);
@@ -43,14 +54,33 @@ class Checkpoint {
   }
 
  private:
-  Status take_part(const Status& stopped) noexcept {
+  // Says who is there, and hears what is wanted; false if nothing is.
+  Result<bool> be_asked(proto::Begin& begin) noexcept {
     const std::string_view program = read_link("/proc/thread-self/exe", arena_);
     STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program, false}));
     STASIS_TRY_VALUE(const Frame frame, link_.receive());
-    if (frame.type != proto::MessageType::begin) return {};
-    proto::Begin begin;
+    if (frame.type != proto::MessageType::begin) return false;
     Reader(frame.payload).record(begin);
     link_.set_generation(begin.generation);
+    return true;
+  }
+
+  // Where the program has no number left for a descriptor of ours. In a descriptor table of its own.
+  void decline() noexcept {
+    proto::Begin begin;
+    Status status = link_.connect();
+    if (status.ok()) {
+      const Result<bool> asked = be_asked(begin);
+      status = asked.ok() ? Status(system_error("socket", -EMFILE)) : Status(asked.error());
+    }
+    report(status.error());
+    link_.close();
+  }
+
+  Status take_part(const Status& stopped) noexcept {
+    proto::Begin begin;
+    STASIS_TRY_VALUE(const bool asked, be_asked(begin));
+    if (!asked) return {};
     if (!begin.stdio.empty()) read_stdio(begin.stdio);
 
     STASIS_TRY(stopped);
@@ -92,7 +122,8 @@ class Checkpoint {
   }
 
   // Says why not, then waits until the coordinator has called all others off too: nobody runs on before.
-  void report(const Error& failure) noexcept {
+  void report(Error failure) noexcept {
+    if (failure.code == ErrorCode::system && failure.sys_errno == EMFILE) failure = error(ErrorCode::unsupported, "a process with as many descriptors open as its hard limit allows");
     log("checkpoint abandoned", failure);
     if (failure.code == ErrorCode::abandoned || failure.code == ErrorCode::no_coordinator) return;
     if (!link_.send(proto::Failed{failure.code, failure.sys_errno, failure.detail}).ok()) return;

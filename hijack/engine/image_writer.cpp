@@ -3,10 +3,10 @@
 #include "hijack/engine/image_writer.hpp"
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/virt/ids.hpp"
@@ -21,20 +21,13 @@
 namespace stasis::hijack {
 namespace {
 
-// The program's limit of file sizes is not meant for us. Where the hard limit is too small too, the signal that the kernel sends for that must not
+// Where the hard limit of file sizes is too small for us, too, the signal that the kernel sends for that must not
 // reach the program (setrlimit(2), RLIMIT_FSIZE): the leader has all signals blocked, so it is pending for this thread.
-class LiftedFileSize {
+class FileSizeRoom {
  public:
-  LiftedFileSize() noexcept {
-    if (sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, nullptr, &before_) < 0 || before_.rlim_cur == RLIM_INFINITY) return;
-    const rlimit lifted{before_.rlim_max, before_.rlim_max};
-    is_lifted_ = sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, &lifted, nullptr) == 0;
-    was_pending_ = is_pending();
-  }
-  LiftedFileSize(const LiftedFileSize&) = delete;
-  ~LiftedFileSize() {
-    if (!is_lifted_) return;
-    sys::call(SYS_prlimit64, 0, RLIMIT_FSIZE, &before_, nullptr);
+  FileSizeRoom() noexcept : limit_(RLIMIT_FSIZE), was_pending_(is_pending()) {}
+  FileSizeRoom(const FileSizeRoom&) = delete;
+  ~FileSizeRoom() {
     const timespec none{};
     if (!was_pending_ && is_pending()) sys::call(SYS_rt_sigtimedwait, &kSignal, nullptr, &none, sizeof kSignal);
   }
@@ -46,8 +39,8 @@ class LiftedFileSize {
     sys::call(SYS_rt_sigpending, &pending, sizeof pending);
     return (pending & kSignal) != 0;
   }
-  rlimit before_ = {};
-  bool is_lifted_ = false, was_pending_ = false;
+  LiftedLimit limit_;
+  bool was_pending_;
 };
 
 }  // namespace
@@ -71,7 +64,7 @@ Status ImageWriter::create(std::string_view path, std::uint64_t generation) noex
 
 Status ImageWriter::put(const char* bytes, std::uint64_t length) noexcept {
   STASIS_TRY(fault(Fault::image_write));
-  const LiftedFileSize lifted;
+  const FileSizeRoom lifted;
   if (const long result = write_all(file_.get(), bytes, length); result < 0) return system_error("write the image", result);
   written_ += length;
   return {};

@@ -123,6 +123,7 @@ void fill_addresses(image::ProcessRecord& record, const Stat& stat, const Memory
   for (unsigned i = 0; i != RLIM_NLIMITS; ++i) {
     struct rlimit64 limit{};
     sys::call(SYS_prlimit64, 0, i, nullptr, &limit);
+    if (i == RLIMIT_NOFILE) limit.rlim_cur = saved.descriptors;
     limits[i] = {i, limit.rlim_cur, limit.rlim_max};
   }
   record.limits = Sequence<image::LimitRecord>(limits, RLIM_NLIMITS);

@@ -121,6 +121,7 @@ struct SavedState {
   ProcessAttributes attributes;
   ProcessUsage usage;
   rlimit processes;                  // RLIMIT_NPROC
+  rlim_t descriptors;                // RLIMIT_NOFILE, soft, which is lifted while a checkpoint is made
   char executable[4096];             // the program that runs: after a restart without namespaces the kernel tells another
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer

@@ -15,6 +15,7 @@
 
 #include "core/environment.hpp"
 #include "hijack/engine/entry.hpp"
+#include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/membership.hpp"
@@ -278,6 +279,15 @@ void tell_success() noexcept {
   sys::call(SYS_write, saved.handoff.status_fd, &report, sizeof report);
 }
 
+// The member table, and the id table if there is one.
+void map_tables() noexcept {
+  const LiftedLimit descriptors(RLIMIT_NOFILE);
+  void* members = members_address();
+  if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
+  forget_ids();
+  if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));
+}
+
 struct Rejoin {
   Arena arena;
   std::uint32_t threads;
@@ -286,6 +296,7 @@ struct Rejoin {
 // With the coordinator: here again, and standing still until all others are.
 void rejoin(void* argument) noexcept {
   auto& how = *static_cast<Rejoin*>(argument);
+  const LiftedLimit descriptors(RLIMIT_NOFILE);
   Link link(how.arena);
   link.set_generation(saved.handoff.generation);
   const auto join = [&]() -> Status {
@@ -312,10 +323,7 @@ void rejoin(void* argument) noexcept {
   require(sys::call(SYS_munmap, saved.handoff.parking_start, saved.handoff.parking_length), "unmap the restorer");
   forget_stop();
   parent = static_cast<std::int32_t>(sys::call(SYS_getppid));
-  void* members = members_address();
-  if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
-  forget_ids();
-  if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));
+  map_tables();
   restore_actions();
   if (ids_are_virtual()) put_between_all();
   restore_memory_flags();
