@@ -33,6 +33,7 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 extern "C" {
 // Not in the headers of every C library, or only under names of a feature.
