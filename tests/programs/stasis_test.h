@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,6 +63,17 @@ static inline void wait_for_event(int fd) {
   do n = read(fd, &byte, 1);
   while (n < 0 && errno == EINTR);
   CHECK(n == 1);
+}
+
+/* Returns when that process or thread blocks in that system call: for what is asleep at the checkpoint, and only an event before the call can tell of. */
+static inline void until_blocked_in(pid_t task, long call) {
+  char path[32], wanted[16], found[16] = "";
+  snprintf(path, sizeof path, "/proc/%d/syscall", (int)task);
+  const size_t length = (size_t)snprintf(wanted, sizeof wanted, "%ld ", call);
+  while (memcmp(found, wanted, length) != 0) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0 && read(fd, found, length) >= 0 && close(fd) == 0);
+  }
 }
 
 /* Fills memory with bytes that depend on their place and on `seed`, and says whether they are still there. */

@@ -28,16 +28,6 @@ static void *await(void *unused) {
   return unused;
 }
 
-/* Returns when the process blocks in rt_sigsuspend (130): its mask, which the driver compares, changes on the way there. */
-static void until_suspended(pid_t pid) {
-  char path[32], call[4] = "";
-  snprintf(path, sizeof path, "/proc/%d/syscall", pid);
-  while (memcmp(call, "130 ", 4) != 0) {
-    const int fd = open(path, O_RDONLY);
-    CHECK(fd >= 0 && read(fd, call, 4) >= 0 && close(fd) == 0);
-  }
-}
-
 int main(void) {
   pthread_t threads[2];
   sigset_t mask;
@@ -58,7 +48,7 @@ int main(void) {
     _exit(handled == 1 ? 5 : 6);
   }
   for (int i = 0; i < 3; i++) wait_for_event(up[0]);
-  until_suspended(child);
+  until_blocked_in(child, SYS_rt_sigsuspend); /* its mask, which the driver compares, changes on the way there */
 
   ready_and_wait();
 
