@@ -25,6 +25,28 @@ struct Elected {
   std::int32_t fd = -1;
 };
 
+// The first entry of a queue is always one that is recorded.
+void find_queue_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories, std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers,
+                        std::map<std::int32_t, std::vector<proto::Lending>>& lendings) {
+  struct Emptying {
+    std::int32_t pid = 0;
+    std::uint32_t entry = 0;
+    std::int32_t last_lender = 0;
+  };
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Emptying> queues;
+  for (const auto& [pid, entries] : inventories)
+    for (std::uint32_t i = 0; i != entries.size(); ++i) {
+      if (!entries[i].is_emptied) continue;
+      const auto [found, is_first] = queues.try_emplace({entries[i].device, entries[i].inode}, Emptying{pid, i, pid});
+      Emptying& queue = found->second;
+      if (is_first) answers.at(pid)[i].empties = true;
+      if (queue.last_lender == pid) continue;
+      queue.last_lender = pid;
+      lendings[pid].push_back({i, queue.pid, queue.entry});
+      ++answers.at(queue.pid)[queue.entry].loans;
+    }
+}
+
 }  // namespace
 
 Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories) {
@@ -85,6 +107,7 @@ std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<
       }
       wanted.erase(found);
     }
+  find_queue_lenders(inventories, answers, lendings);
   return lendings;
 }
 

@@ -131,9 +131,17 @@ void Node::handle(Connection& connection, const Frame& frame) {
     case proto::MessageType::restored: return handle_restored(connection);
     case proto::MessageType::notice: return handle_notice(connection, frame);
     case proto::MessageType::request: return handle_request(connection, frame);
+    case proto::MessageType::lent: return handle_lent(connection, frame);
     default:
       if (current_) current_->take(connection, frame);
   }
+}
+
+// Also of a checkpoint that is off: the lender runs on when nobody has the descriptors any more.
+void Node::handle_lent(Connection& connection, const Frame& frame) {
+  const std::vector<int> fds = connection.take_fds(2);
+  if (current_) current_->pass_on(connection, frame, fds);
+  for (const int fd : fds) ::close(fd);
 }
 
 void Node::handle_hello(Connection& connection, const Frame& frame) {

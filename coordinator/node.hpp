@@ -76,6 +76,7 @@ class Node {
   void read_from(Connection* connection);
   void drop(Connection* connection);
   void handle(Connection& connection, const Frame& frame);
+  void handle_lent(Connection& connection, const Frame& frame);
   void handle_hello(Connection& connection, const Frame& frame);
   void handle_restored(Connection& connection);
   void resume_proxy(Connection& connection);

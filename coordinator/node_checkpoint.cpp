@@ -180,8 +180,6 @@ void NodeCheckpoint::take(Connection& connection, const Frame& frame) {
     if (!is_whole) return abandon(error(ErrorCode::protocol, name_of(member)).with("an extent of nothing"));
     member.progress = Progress::inventoried;
     if (all_are(row().awaited)) answer_election();
-  } else if (frame.type == proto::MessageType::lent && member.progress == Progress::elected) {
-    pass_on(connection, frame.as<proto::Lent>());
   } else if (frame.type == proto::MessageType::written && member.progress == Progress::elected) {
     const auto written = frame.as<proto::Written>();
     member.image.bytes = written.bytes;
@@ -238,12 +236,14 @@ void NodeCheckpoint::answer_election() {
   }
 }
 
-void NodeCheckpoint::pass_on(Connection& lender, const proto::Lent& lent) {
-  const std::vector<int> fds = lender.take_fds(2);
+void NodeCheckpoint::pass_on(Connection& lender, const Frame& frame, const std::vector<int>& fds) {
+  const auto found = members_.find(lender.pid());
+  if (is_over() || found == members_.end() || found->second.connection != &lender) return;
+  const auto lent = frame.as<proto::Lent>();
   const auto borrower = members_.find(lent.lending.borrower);
-  if (fds.size() == 2 && borrower != members_.end() && borrower->second.connection != nullptr) borrower->second.connection->send_with(lent, fds);
-  else abandon(error(ErrorCode::protocol, "a description was lent without its descriptors, or to nobody"));
-  for (const int fd : fds) ::close(fd);
+  if (found->second.progress != Progress::elected || fds.size() != 2 || borrower == members_.end() || borrower->second.connection == nullptr)
+    return abandon(error(ErrorCode::protocol, name_of(found->second)).with("a description was lent without its descriptors, or to nobody"));
+  borrower->second.connection->send_with(lent, fds);
 }
 
 Error NodeCheckpoint::late() const {

@@ -63,6 +63,8 @@ class NodeCheckpoint {
   // A member's first message of a connection; false if it does not belong to this checkpoint (the caller declines).
   bool take_hello(Connection& connection);
   void take(Connection& connection, const Frame& frame);
+  // What a member lends to another, with the descriptors that came with it, which stay the caller's.
+  void pass_on(Connection& lender, const Frame& frame, const std::vector<int>& fds);
   // The connection is about to be destroyed.
   void lose(Connection& connection);
 
@@ -96,7 +98,6 @@ class NodeCheckpoint {
   void enter(NodePhase phase);
   const NodePhaseRow& row() const;
   void answer_election();
-  void pass_on(Connection& lender, const proto::Lent& lent);
   bool images_grow();
   Error late() const;
   std::string name_of(const Member& member) const;

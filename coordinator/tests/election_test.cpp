@@ -98,4 +98,23 @@ TEST(Lenders, NobodyLendsWhatTheBorrowerHasOrNobodyHas) {
   for (const proto::ElectedEntry& entry : answers.at(10)) EXPECT_FALSE(entry.lent);
 }
 
+proto::SharedEntry queue_entry(std::uint64_t inode) { return {proto::SharedKind::description, 9, inode, 0, 3, 0, false, 0, true}; }
+
+TEST(Lenders, AllOthersThatHaveAQueueLendItOnceToTheFirst) {
+  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {queue_entry(1)}}, {11, {queue_entry(2), queue_entry(1), queue_entry(1)}}, {12, {queue_entry(1), queue_entry(2)}}};
+  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}}}, {11, {{2, true}, {1, false}, {3, true}}}, {12, {{3, false}, {2, false}}}};
+  const auto lendings = find_lenders(inventories, answers);
+  ASSERT_EQ(lendings.size(), 2u);
+  ASSERT_EQ(lendings.at(11).size(), 1u) << "it has the queue twice";
+  EXPECT_EQ(lendings.at(11)[0].borrower, 10);
+  ASSERT_EQ(lendings.at(12).size(), 2u);
+  EXPECT_EQ(lendings.at(12)[1].borrower, 11);
+  EXPECT_EQ(lendings.at(12)[1].entry, 1u);
+  EXPECT_TRUE(answers.at(10)[0].empties);
+  EXPECT_EQ(answers.at(10)[0].loans, 2u);
+  EXPECT_TRUE(answers.at(11)[0].empties);
+  EXPECT_EQ(answers.at(11)[0].loans, 1u);
+  EXPECT_FALSE(answers.at(11)[1].empties || answers.at(11)[2].empties || answers.at(12)[0].empties);
+}
+
 }  // namespace

@@ -134,6 +134,7 @@ struct SharedEntry {
   std::uint64_t other_end = 0;      // inode of the other end of a TCP connection, if that is needed to get at what is under way; else 0
   bool must_be_inside = false;      // a connection whose other end a member must have
   std::uint64_t peer = 0;           // inode of that other end, 0 if it is on another machine
+  bool is_emptied = false;          // a message queue: one member takes out what is in it and sends it again, while nobody who has it runs
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("kind", self.kind);
@@ -144,6 +145,7 @@ struct SharedEntry {
     archive("other_end", self.other_end);
     archive("must_be_inside", self.must_be_inside);
     archive("peer", self.peer);
+    archive("is_emptied", self.is_emptied);
   }
 };
 
@@ -189,11 +191,15 @@ struct ElectedEntry {
   std::uint64_t id = 0;       // the same number for the same resource in every process of the node, from 1
   bool recorder = false;      // this member puts the content into its image
   bool lent = false;          // another member lends the other end: a Lent comes
+  bool empties = false;       // it is this member that takes out what is in the message queue...
+  std::uint32_t loans = 0;    // ...when so many Lent have come, one from each other member that has it
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
     archive("recorder", self.recorder);
     archive("lent", self.lent);
+    archive("empties", self.empties);
+    archive("loans", self.loans);
   }
 };
 
@@ -201,7 +207,7 @@ struct ElectedEntry {
 struct Lending {
   std::uint32_t entry = 0;     // of its own Inventory
   std::int32_t borrower = 0;   // pid of the member that borrows
-  std::uint32_t borrowed = 0;  // entry of that one's Inventory which it is the other end of
+  std::uint32_t borrowed = 0;  // entry of that one's Inventory which it is the other end of, or the same message queue
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("entry", self.entry);
@@ -224,7 +230,7 @@ struct Elected {
   }
 };
 
-// member -> coordinator -> member: with it go two descriptors (SCM_RIGHTS), the description that is lent and the writing end of a pipe. While that end is
+// member -> coordinator -> member: with it go two descriptors (SCM_RIGHTS), the description that is lent (of a message queue the second again) and the writing end of a pipe. While that end is
 // open anywhere the lender does not run on, whatever becomes of the checkpoint, the coordinator or the borrower.
 struct Lent {
   static constexpr auto kType = MessageType::lent;

@@ -29,7 +29,7 @@ constexpr std::uint64_t kStopLimitNs = 9'000'000'000;
 
 class Checkpoint {
  public:
-  explicit Checkpoint(const Leader& leader) noexcept : leader_(leader), arena_(leader.scratch->arena()), link_(arena_) {}
+  explicit Checkpoint(const Leader& leader) noexcept : leader_(leader), arena_(leader.scratch->arena()), link_(arena_), lending_(link_, arena_) {}
 
   void run() noexcept {
     // The threads first: while they run, a descriptor of ours could be seen, closed or inherited by a child.
@@ -45,6 +45,7 @@ class Checkpoint {
         log("no checkpoint", connected.error());
       }
       link_.close();  // by which the coordinator knows that we run on
+      lending_.wait_for_return();
     }
     if (stopped_) {
       ThreadState& own = saved.kept->threads[0];
@@ -93,8 +94,7 @@ class Checkpoint {
     STASIS_TRY(link_.send(inventory));
     STASIS_TRY_VALUE(const proto::Elected elected, link_.expect<proto::Elected>());
     if (!fault(Fault::member_crash).ok()) sys::call(SYS_kill, sys::call(SYS_getpid), SIGKILL);
-    Lending lending(link_, arena_);
-    STASIS_TRY(lending.exchange(elected, recorder.descriptors()));
+    STASIS_TRY(lending_.exchange(elected, recorder.descriptors()));
     STASIS_TRY_VALUE(const proto::Written written, recorder.write(elected));
     STASIS_TRY(link_.send(written));
     return link_.expect<proto::Resume>().ok() ? Status() : error(ErrorCode::abandoned, "after writing");
@@ -127,12 +127,16 @@ class Checkpoint {
     log("checkpoint abandoned", failure);
     if (failure.code == ErrorCode::abandoned || failure.code == ErrorCode::no_coordinator) return;
     if (!link_.send(proto::Failed{failure.code, failure.sys_errno, failure.detail}).ok()) return;
-    if (const auto answer = link_.receive(); !answer.ok()) log("after the failure", answer.error());
+    for (auto answer = link_.receive();; answer = link_.receive()) {
+      if (!answer.ok()) return log("after the failure", answer.error());
+      if (answer->type != proto::MessageType::lent) return;  // a loan that was under way
+    }
   }
 
   const Leader& leader_;
   Arena arena_;
   Link link_;
+  Lending lending_;
   std::uint64_t stopped_ns_ = 0;
   bool stopped_ = false;
 };

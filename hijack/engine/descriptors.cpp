@@ -29,8 +29,7 @@ Error refused(const Description& description) noexcept {
   detail.append_signed(description.fd).append(": ");
   const std::string_view path = description.record.path;
   const auto is = [&](std::string_view name) { return path.find(name) != std::string_view::npos; };
-  if (description.record.kind == image::DescriptionKind::message_queue) detail.append("a POSIX message queue");
-  else if (S_ISSOCK(description.status.st_mode)) detail.append("a socket that is neither UNIX nor TCP, UDP or netlink for routes");
+  if (S_ISSOCK(description.status.st_mode)) detail.append("a socket that is neither UNIX nor TCP, UDP or netlink for routes");
   else if (is("[io_uring]")) detail.append("an io_uring");
   else if (is("[pidfd]")) detail.append("a process descriptor, in flight or of a process outside the computation");
   else if (is_of_a_process(path)) detail.append("a file of a process, in flight, outside the computation, of a thread, or opened as a path");

@@ -4,18 +4,20 @@
 
 #include <poll.h>
 
+#include "hijack/kinds/message_queue.hpp"
 #include "hijack/kinds/queue_refill.hpp"
 #include "hijack/kinds/socket_diag.hpp"
 
 namespace stasis::hijack {
 
-Lending::~Lending() {
+void Lending::wait_for_return() noexcept {
   for (const int pipe : lent_) {
     pollfd events{pipe, 0, 0};  // POLLHUP: no writing end is left
     while (sys::call(SYS_poll, &events, 1, -1) == -EINTR) {
     }
     sys::call(SYS_close, pipe);
   }
+  lent_.clear();
 }
 
 Status Lending::exchange(const proto::Elected& elected, Descriptors& all) noexcept {
@@ -30,6 +32,7 @@ Status Lending::exchange(const proto::Elected& elected, Descriptors& all) noexce
     const std::uint32_t index = next++;
     if (index >= all.descriptions.size() || !own.ok()) return;
     Description& description = all.descriptions[index];
+    expected += entry.loans;
     if (description.other_end == 0 || !entry.recorder) return;
     if (entry.lent) return void(++expected);
     for (const Description& other : all.descriptions)  // both ends are this process's
@@ -39,16 +42,25 @@ Status Lending::exchange(const proto::Elected& elected, Descriptors& all) noexce
       }
   });
   STASIS_TRY(std::move(own));
-  for (; expected != 0; --expected) {
-    OwnedFd other, pipe;
-    STASIS_TRY_VALUE(const Frame frame, link_.receive(&other, &pipe));
-    if (frame.type != proto::MessageType::lent) return error(ErrorCode::abandoned, "by the coordinator");
-    proto::Lent lent;
-    Reader(frame.payload).record(lent);
-    if (!other.ok() || lent.lending.borrowed >= all.descriptions.size()) return error(ErrorCode::protocol, "a loan from the coordinator");
-    STASIS_TRY(refill(all.descriptions[lent.lending.borrowed], other.get()));
-  }
-  return {};
+  Borrowed queues(arena_);
+  for (; expected != 0; --expected) STASIS_TRY(borrow(all, queues));
+  next = 0;
+  elected.entries.for_each([&](const proto::ElectedEntry& entry) {
+    const std::uint32_t index = next++;
+    if (entry.empties && own.ok() && index < all.descriptions.size()) own = record_messages(all.descriptions[index], arena_);
+  });
+  return own;
+}
+
+Status Lending::borrow(Descriptors& all, Borrowed& queues) noexcept {
+  OwnedFd other, pipe;
+  STASIS_TRY_VALUE(const Frame frame, link_.receive(&other, &pipe));
+  if (frame.type != proto::MessageType::lent) return error(ErrorCode::abandoned, "by the coordinator");
+  proto::Lent lent;
+  Reader(frame.payload).record(lent);
+  if (!other.ok() || lent.lending.borrowed >= all.descriptions.size()) return error(ErrorCode::protocol, "a loan from the coordinator");
+  Description& description = all.descriptions[lent.lending.borrowed];
+  return description.record.kind == image::DescriptionKind::message_queue ? queues.keep(pipe) : refill(description, other.get());
 }
 
 Status Lending::lend(const proto::Lending& lending, const Descriptors& all) noexcept {
@@ -60,7 +72,10 @@ Status Lending::lend(const proto::Lending& lending, const Descriptors& all) noex
     sys::call(SYS_close, ends[0]);
     return out_of_arena();
   }
-  return link_.send_with(proto::Lent{lending}, all.descriptions[lending.entry].fd, writing.get());
+  // Not a queue itself: if the borrower closed that, a notification of it would be forgotten (mq_notify(3)).
+  const Description& description = all.descriptions[lending.entry];
+  const bool is_queue = description.record.kind == image::DescriptionKind::message_queue;
+  return link_.send_with(proto::Lent{lending}, is_queue ? writing.get() : description.fd, writing.get());
 }
 
 Status Lending::refill(Description& description, int other) noexcept {

@@ -8,6 +8,7 @@
 #include "hijack/engine/area_state.hpp"
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
+#include "hijack/engine/queue_registrations.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/settings.hpp"
@@ -89,8 +90,8 @@ Result<proto::Inventory> Recorder::take_inventory() noexcept {
   std::uint32_t next = 0;
   for (const Description& description : descriptors_.descriptions)
     entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd,
-                       description.other_end, description.must_be_inside, description.peer};
-  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0, false, 0};
+                       description.other_end, description.must_be_inside, description.peer, description.record.kind == image::DescriptionKind::message_queue};
+  for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0, false, 0, false};
   List<proto::SharedExtent> extents(arena_);
   for (const Mapping& mapping : map_.mappings) {
     const image::MappingRecord& record = mapping.record;
@@ -122,6 +123,7 @@ Result<proto::Written> Recorder::write(const proto::Elected& elected) noexcept {
   STASIS_TRY(accept(elected));
   // All that a restored process reads from its own memory must be there before its memory is written.
   STASIS_TRY(save_process_state(arena_));
+  STASIS_TRY(save_registrations(descriptors_, arena_));
   STASIS_TRY(scan_.open(arena_));
   STASIS_TRY(save_areas(map_, scan_));
   threads_ = List<image::ThreadRecord>(arena_);

@@ -20,6 +20,7 @@
 #include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/notice.hpp"
+#include "hijack/engine/queue_registrations.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/scratch.hpp"
@@ -336,6 +337,7 @@ void rejoin(void* argument) noexcept {
   limit_processes();
   create_timers();
   take_undo();
+  if (const Status status = take_registrations(); !status.ok()) give_up(status.error());
   queue_pending(0);
   if (main == nullptr) {
     for (;;) sys::call(SYS_exit, 0);

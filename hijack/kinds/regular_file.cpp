@@ -7,8 +7,6 @@
 // will do again, and that includes removing its temporary files. Of a file that the program can change in place (a database) a copy is kept up to a size that the
 // user sets (STASIS_KEEP_FILES), and of larger ones a fingerprint, so that a restart notices.
 // World: hijack, leader.
-#include <sys/vfs.h>
-
 #include "core/image/file_fingerprint.hpp"
 #include "core/image/states/regular_file.hpp"
 #include "hijack/kinds/kind.hpp"
@@ -17,7 +15,6 @@ namespace stasis::hijack {
 namespace {
 
 constexpr std::uint64_t kSmall = 1u << 20;
-constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of the kernel's ipc/mqueue.c
 
 bool may(const image::DescriptionRecord& record, long access) noexcept { return sys::call(SYS_faccessat, AT_FDCWD, record.path.data(), access) == 0; }
 
@@ -61,11 +58,6 @@ Status keep_copy(Description& description, Sink& sink) noexcept {
 
 bool recognise(Description& description) noexcept {
   if (!S_ISREG(description.status.st_mode)) return false;
-  struct statfs system{};
-  if (sys::call(SYS_fstatfs, description.fd, &system) == 0 && system.f_type == kMessageQueues) {
-    description.record.kind = image::DescriptionKind::message_queue;  // for which there is no row: its messages can only be received
-    return false;
-  }
   description.record.kind = image::DescriptionKind::regular_file;
   return true;
 }

@@ -9,6 +9,7 @@ namespace {
 constexpr const Kind* kTable[] = {
     &kinds_detail::path_only,      // O_PATH hides what is behind it
     &kinds_detail::memory_file,    // a regular file to fstat, as is the next
+    &kinds_detail::message_queue,  // so is this
     &kinds_detail::process,        &kinds_detail::process_file,
     &kinds_detail::launch_stdio,   // before files and pipes: what only the launcher can open or holds the other end of
     &kinds_detail::regular_file,   &kinds_detail::directory,

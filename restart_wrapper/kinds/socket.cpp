@@ -131,7 +131,9 @@ void shut_directions(const Socket& socket) {
 
 Status make_netlink(Socket& socket) {
   STASIS_TRY_VALUE(socket.fd, new_socket(socket));
-  if (!socket.state.name.empty() && !bind_to(socket.fd.get(), socket.state.name).ok()) {
+  sockaddr_nl name{};
+  socket.state.name.copy(reinterpret_cast<char*>(&name), sizeof name);
+  if (name.nl_pid != 0 && !bind_to(socket.fd.get(), socket.state.name).ok()) {
     sockaddr_nl any{};  // its number is taken: another is as good, for nobody but the kernel knows it
     any.nl_family = AF_NETLINK;
     STASIS_TRY(bind_to(socket.fd.get(), {reinterpret_cast<const char*>(&any), sizeof any}));
