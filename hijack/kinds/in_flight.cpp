@@ -26,10 +26,29 @@ std::uint64_t count_in_flight(int socket) noexcept {
   return count.empty() ? 1 : Text(count).number();
 }
 
+// Where looking begins (SO_PEEK_OFF) is the socket's, and before the election all members that have it look: one after the other, by a lock of the process on it (fcntl(2)).
+class Turn {
+ public:
+  explicit Turn(int socket) noexcept : socket_(socket) { set(F_WRLCK); }
+  Turn(const Turn&) = delete;
+  ~Turn() { set(F_UNLCK); }
+
+ private:
+  void set(short type) noexcept {
+    struct flock whole{};
+    whole.l_type = type, whole.l_whence = SEEK_SET;
+    while (sys::call(SYS_fcntl, socket_, F_SETLKW, &whole) == -EINTR) {
+    }
+  }
+
+  int socket_;
+};
+
 }  // namespace
 
 Status BorrowedDescriptors::borrow(int socket, Arena& arena) noexcept {
   if (number_option(socket, SO_DOMAIN) != AF_UNIX || number_option(socket, SO_ACCEPTCONN) != 0 || count_in_flight(socket) == 0) return {};
+  const Turn turn(socket);
   SocketQueue queue(socket, AF_UNIX, number_option(socket, SO_TYPE), true, arena);
   if (!queue.open().ok()) return {};  // never connected
   QueuedMessage message;
