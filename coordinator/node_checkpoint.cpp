@@ -118,6 +118,8 @@ void NodeCheckpoint::quiesce_round() {
     if (!is_launcher(process)) continue;
     return abandon(error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " is a launcher that the job waits for"));
   }
+  for (const Process& process : census.pending)
+    if (process.state == MemberState::emulated) return abandon(error(ErrorCode::unsupported, "process " + std::to_string(process.pid) + " runs inside valgrind (" + process.name + ")"));
   std::erase_if(members_, [&](const auto& entry) { return entry.second.progress < Progress::quiesced && !census.members.contains(entry.first) && entry.second.connection == nullptr; });
   launchers_ = census.launchers;
   const std::size_t known = members_.size();

@@ -22,6 +22,7 @@ enum class MemberState : std::uint8_t {
   running = 1,  // handler installed, may be signalled
   exec = 2,     // stop signal blocked, an exec is on its way: may be signalled, the new program finds the signal pending
   dormant = 3,  // has loaded the library but takes no part (srun, ssh, scontrol...); it and its image are ignored
+  emulated = 4, // runs inside valgrind(1), whose state is none of ours: prevents every checkpoint
 };
 
 inline constexpr std::size_t kMemberSlots = 4u << 20;  // PID_MAX_LIMIT, include/linux/threads.h

@@ -36,6 +36,16 @@ bool is_dormant_program() noexcept {
   return false;
 }
 
+// Valgrind runs the program, and us in it, on a processor of its own making: what we would find is that processor's memory and threads. It answers a request
+// that is a row of instructions without any effect (valgrind/valgrind.h, RUNNING_ON_VALGRIND).
+bool is_emulated() noexcept {
+  constexpr std::uint64_t kRunningOnValgrind = 0x1001;
+  const volatile std::uint64_t request[6] = {kRunningOnValgrind};
+  std::uint64_t answer = 0;
+  asm volatile("rolq $3, %%rdi; rolq $13, %%rdi; rolq $61, %%rdi; rolq $51, %%rdi; xchgq %%rbx, %%rbx" : "+d"(answer) : "a"(request) : "cc", "memory");
+  return answer != 0;
+}
+
 __attribute__((constructor)) void start_up(int, char**, char** environment) noexcept {
   resolve_all();
   learn_thread_layout();
@@ -45,6 +55,12 @@ __attribute__((constructor)) void start_up(int, char**, char** environment) noex
   if (is_dormant_program()) {
     settings.standing = Standing::dormant;
     write_slot(MemberState::dormant);
+    return;
+  }
+  if (is_emulated()) {
+    settings.standing = Standing::emulated;
+    watch_forks();
+    write_slot(MemberState::emulated);
     return;
   }
   settings.standing = Standing::member;

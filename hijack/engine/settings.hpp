@@ -12,6 +12,7 @@ namespace stasis::hijack {
 enum class Standing : std::uint8_t {
   inert,    // not part of a computation, or not started up yet: every wrapper is the real function
   dormant,  // part of one, but a program that is never checkpointed (srun, ssh...): likewise
+  emulated, // part of one, inside valgrind(1): likewise
   member,
 };
 

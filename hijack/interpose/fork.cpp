@@ -19,6 +19,10 @@ namespace stasis::hijack {
 namespace {
 
 void in_child() noexcept {
+  if (settings.standing == Standing::emulated) {
+    take_own_id();
+    write_slot(MemberState::emulated);
+  }
   if (settings.standing != Standing::member) return;
   forget_checkpoint();
   forget_undo();
