@@ -5,14 +5,15 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <cstdint>
 
+#include "core/image/states/message_queue.hpp"
 #include "core/sys/syscall.hpp"
 #include "hijack/engine/entry.hpp"
-#include "hijack/engine/queue_registrations.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -33,9 +34,16 @@ void close_copied(void*) noexcept {
   for (;;) sys::call(SYS_exit, 0);
 }
 
+bool has_copied_queue() noexcept {
+  struct statfs system{};
+  for (unsigned fd = 0; fd != kCopied; ++fd)
+    if (sys::call(SYS_fstatfs, fd, &system) == 0 && system.f_type == image::kMessageQueueFileSystem) return true;
+  return false;
+}
+
 void empty_table(char* stack) noexcept {
   sys::call(SYS_close_range, kCopied, ~0u, CLOSE_RANGE_UNSHARE);
-  if (!has_noted_registration()) return void(sys::call(SYS_close_range, 0, kCopied - 1, 0));
+  if (!has_copied_queue()) return void(sys::call(SYS_close_range, 0, kCopied - 1, 0));
   clone_args arguments = {};
   arguments.flags = CLONE_VM | CLONE_FILES | CLONE_VFORK;
   arguments.stack = reinterpret_cast<std::uint64_t>(stack);

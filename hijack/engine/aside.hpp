@@ -2,8 +2,8 @@
 //
 // A descriptor of ours in the program's table would be seen there: it takes the number that another thread's open(2) is sure to get, goes into the child of
 // another thread's fork(2) for good, and may be closed or replaced by closefrom(3) or dup2(2) while we use it. The table aside begins empty
-// (close_range(2) with CLOSE_RANGE_UNSHARE, Linux 5.9). The kernel copies the first descriptors all the same; those are closed at once, and if the program is to be notified of
-// messages in a queue (mq_notify(3)), which the kernel forgets when it closes a descriptor of that queue, they are closed by another process.
+// (close_range(2) with CLOSE_RANGE_UNSHARE, Linux 5.9). The kernel copies the first descriptors all the same; those are closed at once, and if a
+// message queue is among them by another process: the kernel forgets who is to be notified of messages (mq_notify(3)) when that one closes any descriptor of the queue.
 // World: hijack, a thread with all signals blocked.
 #pragma once
 #include <cstddef>

@@ -134,12 +134,6 @@ void confirm_registration(std::uint32_t index, bool succeeded) noexcept {
     if (note.inode == own.inode && note.device == own.device && note.order.load() < own.order.load()) note.order.store(kFree);
 }
 
-bool has_noted_registration() noexcept {
-  for (const Note& note : notes)
-    if (note.order.load() != kFree) return true;
-  return false;
-}
-
 Status save_registrations(const Descriptors& all, Arena& arena) noexcept {
   registered = 0;
   const auto self = static_cast<std::int32_t>(sys::call(SYS_getpid));

@@ -19,9 +19,6 @@ namespace stasis::hijack {
 std::uint32_t note_registration(int queue, const sigevent& event) noexcept;
 void confirm_registration(std::uint32_t note, bool succeeded) noexcept;
 
-// Whether there may be any.
-bool has_noted_registration() noexcept;
-
 // Finds out what this process is registered for, and keeps it in its memory. Errors: system; unsupported, what cannot be brought back.
 Status save_registrations(const Descriptors& all, Arena& arena) noexcept;
 // In a restored process that closes no descriptor of a queue any more: registers again. Errors: system.

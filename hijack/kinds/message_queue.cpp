@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "core/image/states/message_queue.hpp"
+#include "hijack/kinds/queue_senders.hpp"
 #include "hijack/kinds/queue_visit.hpp"
 #include "hijack/rt/fault.hpp"
 
@@ -55,6 +56,10 @@ class Emptying {
     if (count_ == 0) return {};
     STASIS_TRY_VALUE(const QueueFacts facts, read_queue_facts(queue_));
     if (facts.has_registration && most_ == 1) return error(ErrorCode::unsupported, "a message queue that has room for one message, which waits, and somebody who is to be notified of the next one");
+    if (count_ == most_) {
+      STASIS_TRY_VALUE(const std::int32_t sender, find_waiting_sender(queue_));
+      if (sender != 0) return error(ErrorCode::unsupported, FixedString<160>("a full message queue that process ").append_signed(sender).append(" outside the computation waits to send to"));
+    }
     // All the room first: once a message is out nothing may fail.
     place_ = static_cast<char*>(arena_.take((count_ + 1) * size_));
     for (std::uint32_t i = 0; i != count_; ++i)
