@@ -57,25 +57,24 @@ Result<Opened> open_existing(const Description& description, const image::Messag
   if (::syscall(SYS_mq_getsetattr, opened.fd.get(), nullptr, &found) != 0) return system_error("look at message queue " + label(description), -errno);
   const mq_attr wanted = attributes_of(queue);
   if (found.mq_maxmsg != wanted.mq_maxmsg || found.mq_msgsize != wanted.mq_msgsize)
-    return error(ErrorCode::file_changed, label(description)).with("a message queue of this name has other attributes");
+    return error(ErrorCode::file_changed, label(description)).with("there is a message queue with other attributes");
   return opened;
 }
 
-Error cannot_make(const Description& description, const image::MessageQueue& queue) {
-  const int reason = errno;
-  FixedString<320> detail("make message queue ");
-  detail.append(label(description)).append(" for ").append_number(queue.most_messages).append(" messages of ").append_number(queue.message_size).append(" bytes");
-  if (reason == EINVAL) detail.append(", more than /proc/sys/fs/mqueue allows");
-  if (reason == EMFILE) detail.append(", more than this user may have (RLIMIT_MSGQUEUE)");
-  if (reason == ENOSPC) detail.append(", one more than /proc/sys/fs/mqueue/queues_max");
-  return system_error(detail, -reason);
+Error cannot_make(const Description& description, const image::MessageQueue& queue, int reason) {
+  FixedString<320> detail("message queue ");
+  detail.append(label(description)).append(" for ").append_number(queue.most_messages).append(" messages of ").append_number(queue.message_size).append(" bytes: ");
+  if (reason == EINVAL) return error(ErrorCode::restore_failed, detail.append("more than /proc/sys/fs/mqueue allows"));
+  if (reason == EMFILE) return error(ErrorCode::restore_failed, detail.append("with others of this user more bytes than RLIMIT_MSGQUEUE allows (ulimit -q)"));
+  if (reason == ENOSPC) return error(ErrorCode::restore_failed, detail.append("one more than /proc/sys/fs/mqueue/queues_max allows"));
+  return system_error(FixedString<320>("make ").append(detail), -reason);
 }
 
 // Without a descriptor if the name is taken.
 Result<Opened> create(const std::string& name, const Description& description, const image::MessageQueue& queue) {
   const mq_attr attributes = attributes_of(queue);
   Opened opened{open_queue(name, O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK, &attributes), name, true};
-  if (!opened.fd && errno != EEXIST) return cannot_make(description, queue);
+  if (!opened.fd && errno != EEXIST) return cannot_make(description, queue, errno);
   return opened;
 }
 
@@ -123,8 +122,7 @@ const Description& source_of(const std::vector<const Description*>& group) {
 Status check_own_namespace(const Description& description, const image::MessageQueue& queue) {
   constexpr std::uint64_t kMessages = 10, kSize = 8192;
   if (::geteuid() == 0 || (queue.most_messages <= kMessages && queue.message_size <= kSize)) return {};
-  errno = EINVAL;
-  return cannot_make(description, queue);
+  return cannot_make(description, queue, EINVAL);
 }
 
 // Whether all that are missing can be made, is found out by making them, for a moment and under names of ours.
