@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
-#include "cli/program_file.hpp"
 #include "core/base/sentence.hpp"
+#include "core/program_file.hpp"
 #include "restart_wrapper/namespace.hpp"
 
 namespace stasis::cli {

@@ -16,9 +16,9 @@
 #include <filesystem>
 
 #include "cli/control_client.hpp"
-#include "cli/program_file.hpp"
 #include "core/base/sentence.hpp"
 #include "core/environment.hpp"
+#include "core/program_file.hpp"
 
 namespace stasis::cli {
 namespace {

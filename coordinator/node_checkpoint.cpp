@@ -10,15 +10,17 @@
 #include <ctime>
 #include <utility>
 
+#include "coordinator/confinement.hpp"
 #include "coordinator/election.hpp"
 #include "coordinator/log.hpp"
-#include "coordinator/confinement.hpp"
 #include "core/environment.hpp"
+#include "core/program_file.hpp"
 
 namespace stasis::coordinator {
 namespace {
 
-constexpr std::chrono::seconds kStoppedPatience{1};  // shells stop and continue their jobs in much less
+constexpr std::chrono::seconds kPatience{1};  // with who cannot answer: shells stop and continue their jobs, and statically linked tools end, in much less
+constexpr std::chrono::milliseconds kLate{100};     // is who has not answered in this time
 constexpr std::chrono::milliseconds kLookAgain{2};  // an exec and a start-up are no events that could be waited for
 
 std::uint64_t monotonic_ns() {
@@ -43,6 +45,16 @@ bool is_launcher(const Process& process) {
   return false;
 }
 
+// Why a process that we wait for cannot answer; empty if it can.
+std::string inability_of(const Process& process, bool is_late) {
+  if (process.is_stopped) return "has been stopped by a signal (SIGSTOP, ^Z) or a debugger";
+  if (process.is_foreign) return "has not loaded the library (set-user-id)";
+  if (!is_late) return {};  // most answer at once, and their files need no look
+  const Status judged = check_program("/proc/" + std::to_string(process.pid) + "/task/" + std::to_string(process.thread) + "/exe");
+  if (judged.ok()) return {};
+  return judged.error().code == ErrorCode::static_program ? "has not loaded the library (statically linked)" : "has not loaded the library (set-user-id, or not for this machine)";
+}
+
 }  // namespace
 
 NodeCheckpoint::NodeCheckpoint(const Wish& wish, const MemberTable& table, const std::string& computation, const std::vector<std::int32_t>& roots)
@@ -64,8 +76,9 @@ const NodePhaseRow& NodeCheckpoint::row() const {
 
 void NodeCheckpoint::enter(NodePhase phase) {
   phase_ = phase;
+  entered_ = Clock::now();
   const std::chrono::seconds limit = limit_of(row());
-  deadline_ = limit.count() == 0 ? Clock::time_point::max() : Clock::now() + limit;
+  deadline_ = limit.count() == 0 ? Clock::time_point::max() : entered_ + limit;
   if (phase != NodePhase::quiesce) next_step_ = deadline_;
 }
 
@@ -98,15 +111,18 @@ void NodeCheckpoint::call_new_members(const Census& census) {
   }
 }
 
-// Somebody whom we wait for and who cannot answer, for he was stopped by a signal or a debugger. Null if there is none.
-const Process* NodeCheckpoint::find_stopped(const Census& census) const {
-  for (const Process& process : census.pending)
-    if (process.is_stopped) return &process;
+std::optional<Error> NodeCheckpoint::find_unable(const Census& census) const {
+  std::vector<const Process*> silent;
+  for (const Process& process : census.pending) silent.push_back(&process);
   for (const auto& [pid, process] : census.members) {
     const auto member = members_.find(pid);
-    if (process.is_stopped && member != members_.end() && member->second.progress < Progress::quiesced) return &process;
+    if (member != members_.end() && member->second.progress < Progress::quiesced) silent.push_back(&process);
   }
-  return nullptr;
+  const bool is_late = Clock::now() - entered_ > kLate;
+  for (const Process* process : silent)
+    if (const std::string why = inability_of(*process, is_late); !why.empty())
+      return error(ErrorCode::unsupported, process->name).with("process " + std::to_string(process->pid) + " " + why);
+  return std::nullopt;
 }
 
 // Until everybody whom a look shows stands still; a process that was forked meanwhile is found by the next look.
@@ -127,11 +143,10 @@ void NodeCheckpoint::quiesce_round() {
   if (is_over()) return;
   waited_for_ = census.pending;
   waited_for_.insert(waited_for_.end(), census.dormant.begin(), census.dormant.end());
-  const Process* const stopped = find_stopped(census);
-  if (stopped == nullptr) stopped_since_ = Clock::time_point::max();
-  else if (stopped_since_ == Clock::time_point::max()) stopped_since_ = Clock::now();
-  else if (Clock::now() - stopped_since_ > kStoppedPatience)
-    return abandon(error(ErrorCode::unsupported, stopped->name).with("process " + std::to_string(stopped->pid) + " has been stopped by a signal (SIGSTOP, ^Z) or a debugger"));
+  const std::optional<Error> unable = find_unable(census);
+  if (!unable) unable_since_ = Clock::time_point::max();
+  else if (unable_since_ == Clock::time_point::max()) unable_since_ = Clock::now();
+  else if (Clock::now() - unable_since_ > kPatience) return abandon(*unable);
   if (members_.empty() && waited_for_.empty()) return abandon(error(ErrorCode::member_lost, "no process of the computation is left"));
   if (members_.size() == known && waited_for_.empty() && !members_.empty() && all_are(row().awaited)) return enter(row().next);
   // Looking costs time that the processes could use to stop.
@@ -251,7 +266,7 @@ void NodeCheckpoint::pass_on(Connection& lender, const Frame& frame, const std::
 Error NodeCheckpoint::late() const {
   for (const Process& process : waited_for_) {
     if (process.state == MemberState::dormant) return error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " takes no part and does not end");
-    return error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " has not loaded the library (statically linked or set-user-id?)");
+    return error(ErrorCode::unsupported, process.name).with("process " + std::to_string(process.pid) + " has not loaded the library");
   }
   for (const auto& [pid, member] : members_) {
     if (member.progress < row().awaited) return error(ErrorCode::hung, name_of(member)).with(row().undone);

@@ -93,7 +93,7 @@ class NodeCheckpoint {
 
   void call_new_members(const Census& census);
   void quiesce_round();
-  const Process* find_stopped(const Census& census) const;
+  std::optional<Error> find_unable(const Census& census) const;
   bool all_are(Progress progress) const;
   void enter(NodePhase phase);
   const NodePhaseRow& row() const;
@@ -110,7 +110,8 @@ class NodeCheckpoint {
   Error failure_;
   std::map<std::int32_t, Member> members_;
   std::vector<Process> waited_for_;
-  Clock::time_point stopped_since_ = Clock::time_point::max();  // since when one whom we wait for does not run, max: none
+  Clock::time_point entered_;                                // when the phase began
+  Clock::time_point unable_since_ = Clock::time_point::max();  // since when one whom we wait for cannot answer, max: none
   std::vector<Launcher> launchers_;
   Clock::time_point deadline_;
   Clock::time_point next_step_;

@@ -124,7 +124,9 @@ void add_foreign_children(std::map<std::int32_t, Process>& all, std::int32_t par
     if (entry->d_name[0] == '.') continue;
     std::istringstream children(read_proc(std::to_string(parent) + "/task/" + entry->d_name, "children"));
     for (std::int32_t child = 0; children >> child;) {
-      if (child != ::getpid() && !all.contains(child)) add_living(all, child, table);
+      if (child == ::getpid() || all.contains(child)) continue;
+      add_living(all, child, table);
+      if (const auto added = all.find(child); added != all.end()) added->second.is_foreign = true;
     }
   }
   ::closedir(directory);
@@ -154,7 +156,7 @@ Census take_census(const MemberTable& table, const std::string& computation, con
   }
   for (const auto& [pid, process] : census.members) add_foreign_children(all, pid, table);
   for (auto& [pid, process] : all) {
-    if (process.state == MemberState::running || process.state == MemberState::exec) continue;
+    if (census.members.contains(pid)) continue;
     const bool child = ours.contains(process.parent) && process.parent != ::getpid();
     if (process.state == MemberState::dormant) {
       if (child) read_name(process), census.dormant.push_back(process);

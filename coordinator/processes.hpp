@@ -18,6 +18,7 @@ struct Process {
   std::uint64_t started_us = 0;  // after boot, rounded down to a tick
   MemberState state = MemberState::none;
   bool is_stopped = false;       // by a signal or a debugger
+  bool is_foreign = false;       // runs as another user: a set-user-id program
   std::string name;              // for people: the executable's path, else the kernel's name in brackets
 };
 

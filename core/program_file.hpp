@@ -6,11 +6,11 @@
 
 #include "core/base/result.hpp"
 
-namespace stasis::cli {
+namespace stasis {
 
 // The file that execvp would run for `command`. Errors: exec_missing, exec_failed.
 Result<std::string> find_program(const std::string& command);
 // Errors: static_program, setuid_program, foreign_program. Scripts are judged by their interpreter.
 Status check_program(const std::string& path);
 
-}  // namespace stasis::cli
+}  // namespace stasis

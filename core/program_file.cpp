@@ -1,6 +1,6 @@
 // See program_file.hpp. ELF: elf(5); what matters is the machine and a PT_INTERP header, for only the dynamic linker preloads.
 // World: programs.
-#include "cli/program_file.hpp"
+#include "core/program_file.hpp"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace stasis::cli {
+namespace stasis {
 namespace {
 
 bool is_program(const std::string& path) {
@@ -73,4 +73,4 @@ Status check_program(const std::string& path) {
   return judged;
 }
 
-}  // namespace stasis::cli
+}  // namespace stasis
