@@ -78,7 +78,12 @@ Status classify_file(Mapping& mapping, Arena& arena) noexcept {
     record.file_size = segment_size(static_cast<std::int32_t>(record.inode));
     return {};
   }
-  if (record.path.starts_with("/[aio]") || record.path.starts_with("anon_inode:") || record.path.starts_with("socket:"))
+  if (record.path.starts_with("/[aio]")) {
+    record.kind = image::MappingKind::anonymous;
+    mapping.ring = mapping.whole = true;
+    return {};
+  }
+  if (record.path.starts_with("anon_inode:") || record.path.starts_with("socket:"))
     return unsupported(record, "memory shared with the kernel:");
   bool deleted = record.path.ends_with(kDeleted);
   struct stat status{};

@@ -16,6 +16,7 @@ struct Mapping {
   bool shared = false;
   bool whole = false;     // no file to come back from: every page is saved, also those that only the file has
   bool readable = false;
+  bool ring = false;      // of a context of asynchronous I/O (io_contexts.hpp); saved as memory of its own
 };
 
 struct AddressRange {

@@ -6,6 +6,7 @@
 #include <sys/shm.h>
 
 #include "hijack/engine/area_state.hpp"
+#include "hijack/engine/io_contexts.hpp"
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/engine/queue_registrations.hpp"
@@ -82,6 +83,7 @@ void Recorder::find_other_name(image::SharedMemoryRecord& object, OtherName& nam
 
 Result<proto::Inventory> Recorder::take_inventory() noexcept {
   STASIS_TRY_VALUE(map_, read_memory_map(arena_, scratch_));
+  STASIS_TRY(rest_contexts(map_));
   STASIS_TRY_VALUE(descriptors_, list_descriptors(arena_, link_, borrowed_));
   STASIS_TRY(find_shared_memory());
   const std::uint32_t count = descriptors_.descriptions.size() + shared_memory_.size();

@@ -15,6 +15,7 @@
 
 #include "core/environment.hpp"
 #include "hijack/engine/entry.hpp"
+#include "hijack/engine/io_contexts.hpp"
 #include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/main_thread.hpp"
@@ -337,6 +338,7 @@ void rejoin(void* argument) noexcept {
   limit_processes();
   create_timers();
   take_undo();
+  if (const Status status = take_contexts(saved.handoff.status_fd); !status.ok()) give_up(status.error());
   if (const Status status = take_registrations(); !status.ok()) give_up(status.error());
   queue_pending(0);
   if (main == nullptr) {

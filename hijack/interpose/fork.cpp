@@ -8,6 +8,7 @@
 
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/processor_time.hpp"
+#include "hijack/engine/io_contexts.hpp"
 #include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
@@ -26,6 +27,7 @@ void in_child() noexcept {
   if (settings.standing != Standing::member) return;
   forget_checkpoint();
   forget_undo();
+  forget_contexts();
   begin_usage();
   take_own_id();
   become_member();

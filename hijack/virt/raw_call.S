@@ -1,4 +1,5 @@
-# syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual (raw_calls.cpp).
+# syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual (raw_calls.cpp),
+# and what the kernel does not tell of asynchronous I/O is noted (hijack/interpose/io_contexts.cpp).
 #
 # Calls that make a task return in it, too, maybe on another stack, so nothing may be on the stack then; the kernel's id is returned for those.
 # World: hijack, any thread.
@@ -8,6 +9,9 @@
 syscall:
         .cfi_startproc
         endbr64
+        leaq    -206(%rdi), %rax        # io_setup, io_destroy, io_getevents, io_submit
+        cmpq    $3, %rax
+        jbe     stasis_io_call
         cmpb    $0, stasis_ids_are_virtual(%rip)
         jne     2f
 1:      movq    %rdi, %rax

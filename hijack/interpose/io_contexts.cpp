@@ -1,0 +1,44 @@
+// Asynchronous I/O by number (syscall(2)), as programs make these calls that do without libaio: what the kernel does not tell is noted (hijack/engine/io_contexts.hpp).
+//
+// World: hijack, any thread, also in signal handlers.
+#include <sys/syscall.h>
+
+#include "core/sys/syscall.hpp"
+#include "hijack/engine/io_contexts.hpp"
+
+using namespace stasis::hijack;
+
+extern "C" [[gnu::visibility("hidden")]] long stasis_failed_call(long result) noexcept;
+
+namespace {
+
+long set_up(long count, long* id) noexcept {
+  const long result = stasis::sys::call(SYS_io_setup, count, id);
+  if (result == 0) note_context(static_cast<std::uint64_t>(*id));
+  return result;
+}
+
+long destroy(long id) noexcept {
+  if (id != 0) forget_context(static_cast<std::uint64_t>(id));
+  return stasis::sys::call(SYS_io_destroy, id);
+}
+
+long submit(long id, long count, long requests) noexcept {
+  const long result = stasis::sys::call(SYS_io_submit, id, count, requests);
+  if (result > 0) note_submission(static_cast<std::uint64_t>(id), static_cast<std::uint64_t>(result));
+  return result;
+}
+
+}  // namespace
+
+// Each call has its number in the code, from which one that was interrupted is known (hijack/engine/restart_call.hpp).
+extern "C" [[gnu::visibility("hidden"), gnu::used]] long stasis_io_call(long number, long a, long b, long c, long d, long e) noexcept {
+  long result = 0;
+  switch (number) {
+    case SYS_io_setup: result = set_up(a, reinterpret_cast<long*>(b)); break;
+    case SYS_io_destroy: result = destroy(a); break;
+    case SYS_io_submit: result = submit(a, b, c); break;
+    default: result = stasis::sys::call(SYS_io_getevents, a, b, c, d, e); break;
+  }
+  return stasis::sys::failed(result) ? stasis_failed_call(result) : result;
+}
