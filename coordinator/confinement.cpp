@@ -13,7 +13,7 @@ namespace {
 
 // What matters of /proc/PID/status.
 struct Status {
-  std::string filters;     // how many, where the kernel says it (Linux 5.9), else whether there are any
+  std::string filters;     // how many, where the kernel says it (Linux 5.9), else whether there are any; empty if the process has ended
   std::int32_t tracer = 0;
 };
 
@@ -48,7 +48,7 @@ std::string confinement_of(const Process& process) {
   const std::string place = "/proc/" + std::to_string(process.pid) + "/task/" + std::to_string(process.thread), own = "/proc/self";
   const Status theirs = status_of(place);
   if (theirs.tracer != 0) return "process " + std::to_string(theirs.tracer) + " " + name_of(theirs.tracer) + " traces it (ptrace)";
-  if (theirs.filters != status_of(own).filters) return "it filters its system calls (seccomp)";
+  if (!theirs.filters.empty() && theirs.filters != status_of(own).filters) return "it filters its system calls (seccomp)";
   for (const char* name : {"user", "pid", "net", "ipc", "uts"})
     if (differs(place, own, std::string("ns/") + name)) return std::string("it has a namespace of its own (") + name + ")";
   if (differs(place, own, "root")) return "it has a root directory of its own (chroot)";

@@ -154,6 +154,7 @@ Status fill_texts(image::ProcessRecord& record, Arena& arena) noexcept {
 void complete_thread(ThreadState& state) noexcept {
   state.id = programs_id(state.tid);
   state.awaited = programs_owner(awaited_id(*state.context));
+  state.given = programs_id(given_id(*state.context));
   sys::call(SYS_sched_getattr, state.tid, &state.scheduling, 48 /* the structure's first version */, 0);
   const long bytes = sys::call(SYS_sched_getaffinity, state.tid, sizeof state.affinity, state.affinity);
   state.affinity_bytes = bytes > 0 ? static_cast<std::uint32_t>(bytes) : 0;

@@ -228,4 +228,42 @@ void await_id(ucontext_t& context, std::int32_t id) noexcept {
   if (const int which = awaited_register(context.uc_mcontext.gregs); which >= 0) context.uc_mcontext.gregs[which] = id;
 }
 
+namespace {
+
+bool gives_id(std::uint32_t number) noexcept {
+  switch (number) {
+    case SYS_fork: case SYS_vfork: case SYS_clone: case SYS_clone3: case SYS_wait4:
+    case SYS_getpid: case SYS_gettid: case SYS_getppid: case SYS_getpgid: case SYS_getpgrp: case SYS_getsid: case SYS_setsid: return true;
+    default: return false;
+  }
+}
+
+// Where a call that has just returned has put an id: the register or what it has filled in; none if it has given none. The C library has the number right before the call, and so have we.
+struct Given {
+  greg_t* result = nullptr;
+  siginfo_t* info = nullptr;
+};
+Given given_by(greg_t* registers) noexcept {
+  const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]) - 7;  // b8 imm32, 0f 05
+  if (!after_syscall_instruction(registers) || code[0] != 0xb8) return {};
+  std::uint32_t number = 0;
+  std::memcpy(&number, code + 1, sizeof number);
+  if (number == SYS_waitid && registers[REG_RAX] == 0 && registers[REG_RDX] != 0) return {nullptr, reinterpret_cast<siginfo_t*>(registers[REG_RDX])};
+  return registers[REG_RAX] > 0 && gives_id(number) ? Given{&registers[REG_RAX], nullptr} : Given{};
+}
+
+}  // namespace
+
+std::int32_t given_id(ucontext_t& context) noexcept {
+  const Given given = given_by(context.uc_mcontext.gregs);
+  if (given.info != nullptr) return given.info->si_pid;
+  return given.result != nullptr ? static_cast<std::int32_t>(*given.result) : 0;
+}
+
+void give_id(ucontext_t& context, std::int32_t id) noexcept {
+  const Given given = given_by(context.uc_mcontext.gregs);
+  if (given.info != nullptr) given.info->si_pid = id;
+  else if (given.result != nullptr) *given.result = id;
+}
+
 }  // namespace stasis::hijack

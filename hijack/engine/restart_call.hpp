@@ -51,6 +51,10 @@ std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* sl
 std::int32_t awaited_id(const ucontext_t& context) noexcept;
 // It is to wait for him who has the kernel's id `id` now.
 void await_id(ucontext_t& context, std::int32_t id) noexcept;
+// The kernel's id that a call which has just returned gives, of a child that was born or waited for (fork(2), wait4(2), waitid(2)...) or the caller's own; 0 if it gives none.
+std::int32_t given_id(ucontext_t& context) noexcept;
+// It is to give the kernel's id `id`.
+void give_id(ucontext_t& context, std::int32_t id) noexcept;
 // The same thread goes on after `stood_ns`: the timeout of its rewound call `number` ran on meanwhile. Not after a restart.
 void let_time_pass(ucontext_t* context, std::int64_t number, std::uint64_t stood_ns, timespec* slot) noexcept;
 

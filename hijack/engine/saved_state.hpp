@@ -54,6 +54,7 @@ struct ThreadState {
   std::int32_t tid;              // the kernel's
   std::int32_t id;               // as the program knows it
   std::int32_t awaited;          // likewise, whom its call waits for, a group below 0; 0 if nobody by an id
+  std::int32_t given;            // likewise, whom a call has told of that had just returned; 0 if there is none
   std::uint32_t seen;            // number of the scan that saw it last
   bool has_rseq;
   ucontext_t* context;           // its registers, on its own stack

@@ -107,6 +107,7 @@ void queue_pending(std::int32_t id) noexcept {
 // What only the thread itself can bring back.
 void become_thread(ThreadState& state) noexcept {
   if (state.awaited != 0) await_id(*state.context, kernels_id(state.awaited));
+  if (state.given != 0) give_id(*state.context, kernels_id(state.given));
   queue_pending(state.id);
   if (state.robust_head != 0) require(sys::call(SYS_set_robust_list, state.robust_head, state.robust_length), "set_robust_list");
   register_rseq(state);

@@ -19,6 +19,9 @@ namespace {
 
 constinit IdTable table;
 constinit void* mapped = nullptr;
+constinit std::uint64_t restarts = 0;  // of this process
+
+constexpr int kTimeBits = 48;
 
 std::uint64_t now_ms() noexcept { return clock_ns(CLOCK_BOOTTIME) / 1'000'000; }
 
@@ -51,6 +54,7 @@ void forget_ids() noexcept {
   mapped = nullptr;
   table = IdTable();
   stasis_ids_are_virtual = false;
+  ++restarts;
 }
 
 void* ids_address() noexcept { return mapped; }
@@ -68,14 +72,24 @@ std::int32_t programs_id(std::int32_t id) noexcept {
   return known != 0 ? known : name(id);
 }
 
-std::uint64_t birth_time() noexcept { return table.is_mapped() ? now_ms() : 0; }
+std::uint64_t birth_time() noexcept { return restarts << kTimeBits | (table.is_mapped() ? now_ms() : 0); }
 
 bool has_entry(std::int32_t kernels) noexcept { return table.made_ms(kernels) != 0; }
 
+std::int32_t born_id(std::int32_t kernels, std::uint64_t born_ms) noexcept {
+  if (table.made_ms(kernels) < born_ms) table.drop(kernels);
+  return programs_id(kernels);
+}
+
 std::int32_t newborn_id(std::int32_t kernels, std::uint64_t since) noexcept {
   if (!table.is_mapped() || kernels <= 0) return kernels;
-  if (table.made_ms(kernels) < since) table.drop(kernels);
-  return programs_id(kernels);
+  // Over a restart it is a child that was brought back, whose entry is its own. Either the call had just returned, and its result has been exchanged (restart_call.hpp, give_id), or the id was
+  // noted somewhere already, as posix_spawn(3) does before it lets signals in: it is as the program knows the child then.
+  if (since >> kTimeBits != restarts) {
+    const std::int32_t known = table.programs(kernels);
+    return known != 0 ? known : kernels;
+  }
+  return born_id(kernels, since & ((std::uint64_t{1} << kTimeBits) - 1));
 }
 
 void forget_id(std::int32_t kernels) noexcept {

@@ -26,12 +26,14 @@ std::int32_t programs_id(std::int32_t id) noexcept;
 inline std::int32_t programs_owner(std::int32_t owner) noexcept { return owner < 0 ? -programs_id(-owner) : programs_id(owner); }
 
 // When a task begins that the kernel has given an id which another one had: what the table says of that one is forgotten. To be asked for before the call that makes a
-// task, in whichever unit it is given to newborn_id.
+// task, in whichever unit it is given to newborn_id; it knows whether a restart has come between the two.
 std::uint64_t birth_time() noexcept;
 // Whether the kernel's id is in the table.
 bool has_entry(std::int32_t kernels) noexcept;
 // The program's id of a task that was made since `since`, as its parent and itself may ask both.
 std::int32_t newborn_id(std::int32_t kernels, std::uint64_t since) noexcept;
+// Likewise, of a task that began at `born_ms` of CLOCK_BOOTTIME.
+std::int32_t born_id(std::int32_t kernels, std::uint64_t born_ms) noexcept;
 // Somebody has waited for the process, which is gone now. Its id as a group's stays as long as there is one.
 void forget_id(std::int32_t kernels) noexcept;
 // Enters that the program knows the kernel's `kernels` as `programs`: a thread that was brought back.

@@ -77,7 +77,7 @@ void learn_thread_layout() noexcept { layout = static_cast<const std::uint32_t*>
 void take_own_id() noexcept {
   if (!ids_are_virtual()) return;
   const auto own = static_cast<std::int32_t>(sys::call(SYS_getpid));
-  if (has_entry(own)) newborn_id(own, started_ms(own));
+  if (has_entry(own)) born_id(own, started_ms(own));
   write_own_id(programs_id(own));
 }
 
