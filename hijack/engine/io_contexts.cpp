@@ -62,7 +62,7 @@ Status rest(const Mapping& mapping) noexcept {
   const std::uint64_t id = record.start;
   if (sys::call(SYS_io_getevents, id, 0, 0, nullptr, nullptr) != 0) return unsupported(id, "that is another process's or is mapped in part");
   const Note* note = find_note(id);
-  if (note == nullptr) return unsupported(id, "that was not made by the C library's syscall()");
+  if (note == nullptr) return unsupported(id, "that was not made through libaio or the C library's syscall()");
   constexpr std::uint32_t kReadWrite = PROT_READ | PROT_WRITE;
   if (record.offset != 0 || (record.protection & kReadWrite) != kReadWrite) return unsupported(id, "whose ring was changed");
   const Ring& ring = *reinterpret_cast<const Ring*>(id);

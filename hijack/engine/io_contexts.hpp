@@ -1,7 +1,7 @@
 // Contexts of asynchronous I/O (io_setup(2)): which there are, that they are at rest, and how they come back.
 //
 // The kernel tells of a context where its ring is, and what has completed. It does not tell how many requests are under way, so submissions are counted:
-// the ring's tail counts completions, and the two differ by what is under way. A context that was not made through the C library is refused.
+// the ring's tail counts completions, and the two differ by what is under way. A context that was made neither through libaio nor through the C library is refused.
 // A context's id is the address of its ring, which follows when that is moved (mremap(2)).
 // World: hijack. Noting: any thread, also in signal handlers. The others: leader, all threads parked.
 #pragma once

@@ -1,5 +1,8 @@
-// Asynchronous I/O by number (syscall(2)), as programs make these calls that do without libaio: what the kernel does not tell is noted (hijack/engine/io_contexts.hpp).
+// Asynchronous I/O by libaio, and by number (syscall(2)) as programs make these calls that do without it: what the kernel does not tell is noted
+// (hijack/engine/io_contexts.hpp).
 //
+// libaio's functions are plain names, which another library may use for something else. So ours have libaio's versions, and the loader takes them only for what
+// was linked with libaio (exports.map has the versions). They return what the kernel returns, as libaio's do.
 // World: hijack, any thread, also in signal handlers.
 #include <sys/syscall.h>
 
@@ -41,4 +44,16 @@ extern "C" [[gnu::visibility("hidden"), gnu::used]] long stasis_io_call(long num
     default: result = stasis::sys::call(SYS_io_getevents, a, b, c, d, e); break;
   }
   return stasis::sys::failed(result) ? stasis_failed_call(result) : result;
+}
+
+#define STASIS_LIBAIO(name, version) __asm__(".symver stasis_lib" #name ", " #name "@LIBAIO_" version ", remove")
+STASIS_LIBAIO(io_setup, "0.4");
+STASIS_LIBAIO(io_destroy, "0.4");
+STASIS_LIBAIO(io_submit, "0.1");
+#undef STASIS_LIBAIO
+
+extern "C" [[gnu::visibility("default"), gnu::used]] int stasis_libio_setup(int count, long* id) noexcept { return static_cast<int>(set_up(count, id)); }
+extern "C" [[gnu::visibility("default"), gnu::used]] int stasis_libio_destroy(long id) noexcept { return static_cast<int>(destroy(id)); }
+extern "C" [[gnu::visibility("default"), gnu::used]] int stasis_libio_submit(long id, long count, long requests) noexcept {
+  return static_cast<int>(submit(id, count, requests));
 }
