@@ -2,8 +2,10 @@
 // World: programs.
 #include "cli/control_client.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -42,6 +44,29 @@ Status receive(int fd, char* target, std::size_t size) {
   return {};
 }
 
+// The process at the other end, by a descriptor that tells of its end; none if it cannot be had (Linux before 5.3, a process that is not of this namespace).
+class Peer {
+ public:
+  explicit Peer(int socket) {
+    struct ucred peer{};
+    socklen_t length = sizeof peer;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid > 0) fd_ = static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0));
+  }
+  Peer(const Peer&) = delete;
+  ~Peer() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  // It has said that it will; that it hangs there has a limit.
+  void wait_for_end() const {
+    constexpr int kLongestMs = 10'000;
+    pollfd end{fd_, POLLIN, 0};
+    if (fd_ >= 0) ::poll(&end, 1, kLongestMs);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 }  // namespace
 
 Result<CoordinatorAddress> find_coordinator(const std::string& store) {
@@ -68,6 +93,7 @@ Result<Answer> ask(const CoordinatorAddress& coordinator, proto::Request request
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return errno == ECONNREFUSED || errno == ENOENT ? error(ErrorCode::no_coordinator, coordinator.socket) : system_error("connect to " + coordinator.socket, -errno);
   }
+  const Peer peer(socket.get());
   request.key = coordinator.key;
   const std::string frame = proto::framed(request);
   if (::send(socket.get(), frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) return error(ErrorCode::no_coordinator, coordinator.socket);
@@ -80,6 +106,7 @@ Result<Answer> ask(const CoordinatorAddress& coordinator, proto::Request request
     proto::Reply reply;
     Reader reader(payload);
     reader.record(reply);
+    if (reply.code == ErrorCode::none && request.verb == proto::Verb::kill) peer.wait_for_end();
     if (reply.code == ErrorCode::none) return Answer{std::string(reply.text), std::string(reply.json)};
     Error failure = error(reply.code, reply.text);
     failure.sys_errno = reply.sys_errno;

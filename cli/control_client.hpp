@@ -23,7 +23,7 @@ struct Answer {
   std::string text;
   std::string json;
 };
-// Sends one request and waits for its reply, however long it takes. Errors: no_coordinator, protocol, and what the coordinator answers.
+// Sends one request and waits for its reply, however long it takes; that to kill is over when the coordinator has ended, too. Errors: no_coordinator, protocol, and what the coordinator answers.
 Result<Answer> ask(const CoordinatorAddress& coordinator, proto::Request request);
 
 }  // namespace stasis::cli
