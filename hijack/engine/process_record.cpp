@@ -229,6 +229,8 @@ Status describe_threads(Arena& arena, List<image::ThreadRecord>& threads) noexce
       complete_thread(state);
       if (state.attributes.filter != kept.threads[0].attributes.filter)
         return error(ErrorCode::unsupported, FixedString<320>("thread ").append_signed(state.tid).append(" filters its system calls (seccomp)"));
+      if (state.attributes.has_ring)
+        return error(ErrorCode::unsupported, FixedString<320>("thread ").append_signed(state.tid).append(" has an io_uring registered (IORING_REGISTER_RING_FDS)"));
       image::ThreadRecord record;
       record.tid = state.id;
       record.name = arena.copy(state.name);

@@ -31,6 +31,18 @@ bool blocks_stop_signal(std::int32_t tid) noexcept {
   return (blocked.number(16) >> (kStopSignal - 1) & 1) != 0;
 }
 
+// Field 9 of /proc/PID/task/TID/stat (proc(5)): the flags of linux/sched.h, of which PF_IO_WORKER says that the kernel made it and no signal stops it.
+bool is_kernels(std::int32_t tid) noexcept {
+  constexpr std::uint64_t kIoWorker = 0x10;
+  FixedString<64> path("/proc/self/task/");
+  path.append_signed(tid).append("/stat");
+  char buffer[1024];
+  const std::string_view file = read_small(path.c_str(), buffer, sizeof buffer);
+  Text text(from(file, file.rfind(')') + 1));
+  for (int field = 3; field != 9; ++field) text.word();
+  return (text.number() & kIoWorker) != 0;
+}
+
 class Round {
  public:
   Round() noexcept : self_(static_cast<std::int32_t>(sys::call(SYS_gettid))), leader_(stop.leader.load()), main_(static_cast<std::int32_t>(sys::call(SYS_getpid))) {}
@@ -112,7 +124,9 @@ class Round {
 
   // By the second signal, if the thread blocks the first.
   static Status signal_otherwise(ThreadState& state, std::uint32_t slot, StopBy how) noexcept {
-    if (!blocks_stop_signal(state.tid) || !borrow_second_signal()) return {};
+    if (!blocks_stop_signal(state.tid)) return {};
+    if (is_kernels(state.tid)) return error(ErrorCode::unsupported, FixedString<320>("thread ").append_signed(state.tid).append(", by which the kernel works for an io_uring"));
+    if (!borrow_second_signal()) return {};
     state.stop = how;
     const long result = signal_thread_otherwise(state.tid, slot);
     return result < 0 && result != -ESRCH ? Status(system_error("stop a thread", result)) : Status();

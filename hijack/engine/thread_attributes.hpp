@@ -15,6 +15,7 @@ struct ThreadAttributes {
   std::int32_t processor_identity;    // ARCH_GET_CPUID
   std::int32_t speculation[3];        // PR_GET_SPECULATION_CTRL of store bypass, indirect branches, flushing the first cache
   std::int32_t filter;                // PR_GET_SECCOMP
+  bool has_ring;                      // an io_uring that is registered with the thread, and needs no descriptor (IORING_REGISTER_RING_FDS)
   bool no_new_privileges;             // PR_GET_NO_NEW_PRIVS
   MemoryPolicy memory;
 };
