@@ -2,7 +2,7 @@
 //
 // The ends of a connection know each other's inodes. What the kernel tells of a socket for good must be right when it is made: its name (an accepted socket
 // has its listener's) and the process at the other end (SO_PEERCRED). So it is made by a process with that id (acting.hpp); and names that lead nowhere any more are
-// given in a file system that exists for nothing else. A name whose file was there gets its file again, in place of the one that the old socket left behind.
+// given in a place that exists for nothing else. A name whose file was there gets its file again, in place of the one that the old socket left behind.
 // World: programs, the first process of the new namespace.
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <map>
+#include <set>
 
 #include "restart_wrapper/kinds/acting.hpp"
 #include "restart_wrapper/kinds/sockets.hpp"
@@ -31,28 +34,55 @@ std::string path_in(std::string_view name) {
   return std::string(name.substr(0, name.find('\0')));
 }
 
-// An empty file system, mounted nowhere, in which names can be given that lead nowhere in the real one.
+// Where names can be given that lead nowhere any more: in an empty file system that is mounted nowhere, or, if this user may have none, for a moment in the real one: relative
+// names in a directory of our own, absolute ones where nobody has them. What was made there is removed at the end.
 class NameOnly {
  public:
-  // Makes it the root of the calling process. Errors: restore_failed, system.
-  Status enter() const {
-    if (fd_.get() < 0) return error(ErrorCode::restore_failed, "this kernel makes no file system for names");
-    return ::fchdir(fd_.get()) == 0 && ::chroot(".") == 0 ? Status() : system_error("enter a file system for names", -errno);
-  }
-  // Inside: the directories that `path` needs, and no file of that name.
-  static void make_way(const std::string& path) {
-    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) ::mkdir(path.substr(0, at).c_str(), 0700);
-    ::unlink(path.c_str());
+  NameOnly() = default;
+  NameOnly(const NameOnly&) = delete;
+  ~NameOnly() {
+    for (const std::string& file : files_) ::unlink(file.c_str());
+    std::error_code ignored;
+    if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
   }
   // fsopen(2), Linux 5.2.
   void make() {
     const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)));
-    if (!context || ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return;
-    fd_.reset(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, 0)));
+    if (context && ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0)
+      fd_.reset(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, 0)));
+    char pattern[] = "/tmp/stasis-names.XXXXXX";
+    if (!fd_ && ::mkdtemp(pattern) != nullptr) directory_ = pattern;
   }
+  // Brings the calling process, of a moment, to where `path` leads to what was made by make_way. Errors: restore_failed, system.
+  Status enter(const std::string& path) const {
+    if (!fd_ && directory_.empty()) return error(ErrorCode::restore_failed, "no place for names of sockets in /tmp");
+    if (!fd_) return path.starts_with("/") || ::chdir(directory_.c_str()) == 0 ? Status() : system_error("enter " + directory_, -errno);
+    return ::fchdir(fd_.get()) == 0 && ::chroot(".") == 0 ? Status() : system_error("enter a file system for names", -errno);
+  }
+  // There: the directories that `path` needs, and no file of that name. Errors: restore_failed, if another has it.
+  Status make_way(const std::string& path) const {
+    if (!fd_ && path.starts_with("/")) {
+      struct stat status{};
+      if (!own_.contains(path) && !files_.contains(path) && ::lstat(path.c_str(), &status) == 0) return error(ErrorCode::restore_failed, "another file has the name of a socket: " + path);
+    } else {
+      for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) ::mkdir(path.substr(0, at).c_str(), 0700);
+    }
+    ::unlink(path.c_str());
+    return {};
+  }
+  // A file that a socket is going to take, in place of one that was left behind: others may have the name before.
+  void will_be_taken(std::string_view file) { own_.emplace(file); }
+  // A name was given in a process of a moment.
+  void note(const std::string& path) {
+    if (!fd_ && path.starts_with("/")) files_.insert(path);
+  }
+  // The file has its owner.
+  void forget(std::string_view file) { files_.erase(std::string(file)); }
 
  private:
   UniqueFd fd_;
+  std::string directory_;
+  std::set<std::string> own_, files_;
 };
 
 // The directory in which the name of `socket` leads to its file.
@@ -87,6 +117,7 @@ class UnixSockets {
       if (socket.state.domain != AF_UNIX) continue;
       sockets_.push_back(&socket);
       by_inode_[socket.description->record.inode] = &socket;
+      if (!socket.state.file.empty()) names_.will_be_taken(socket.state.file);
     }
     if (!sockets_.empty()) names_.make();
   }
@@ -176,6 +207,7 @@ class UnixSockets {
       if (::listen(listener.get(), 1) != 0) return system_error("listen", -errno);
       return {};
     });
+    if (listening.ok()) names_.note(path_in(called.name));
     if (!listening.ok()) {  // an abstract name that somebody else has: without it, then
       int ends[2];
       STASIS_TRY(pair_as(called.pid, type, ends));
@@ -184,10 +216,11 @@ class UnixSockets {
     }
     const auto act = [&]() -> Status {
       if (!caller.name.empty()) STASIS_TRY(name_only(client.get(), caller.name));
-      if (!path_in(called.name).empty()) STASIS_TRY(names_.enter());
+      if (const std::string path = path_in(called.name); !path.empty()) STASIS_TRY(names_.enter(path));
       return connect_to(client.get(), called.name);
     };
     STASIS_TRY(act_as(*workshop_.ids, caller.pid, act));
+    names_.note(path_in(caller.name));
     const int accepted = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) return system_error("accept", -errno);
     caller_fd = client.release(), called_fd = accepted;
@@ -197,8 +230,8 @@ class UnixSockets {
   // Binds to a name that need lead nowhere.
   Status name_only(int fd, std::string_view name) const {
     if (const std::string path = path_in(name); !path.empty()) {
-      STASIS_TRY(names_.enter());
-      NameOnly::make_way(path);
+      STASIS_TRY(names_.enter(path));
+      STASIS_TRY(names_.make_way(path));
     }
     return bind_to(fd, name);
   }
@@ -216,7 +249,14 @@ class UnixSockets {
       return {};
     };
     STASIS_TRY(act_as(*workshop_.ids, state.peer_credentials.pid, act));
+    note_name(socket);
     return {};
+  }
+
+  // After take_name, which was in a process of a moment.
+  void note_name(const Socket& socket) {
+    if (socket.state.file.empty()) names_.note(path_in(socket.state.name));
+    else names_.forget(socket.state.file);
   }
 
   Status take_name(const Socket& socket) const {
@@ -245,6 +285,7 @@ class UnixSockets {
         return connect_to(client.fd.get(), listener.state.name);
       };
       STASIS_TRY(act_as(*workshop_.ids, holder(client), act));
+      note_name(client);
     }
     return {};
   }
@@ -271,7 +312,7 @@ class UnixSockets {
   // To where `name`, of `socket` if that is known, leads.
   Status go_to(const Socket* socket, std::string_view name) const {
     if (path_in(name).empty() || socket == nullptr) return {};
-    if (socket->state.file.empty()) return names_.enter();
+    if (socket->state.file.empty()) return names_.enter(path_in(name));
     if (::chdir(base_of(socket->state).c_str()) != 0) return system_error("change to the directory " + base_of(socket->state), -errno);
     return {};
   }
@@ -296,7 +337,7 @@ class UnixSockets {
       STASIS_TRY_VALUE(stand_in, plain_socket(SOCK_DGRAM));
       out = stand_in.get();
       // A sender that is gone: its name, where nobody has it.
-      if (message.sender.size() > sizeof(sa_family_t)) static_cast<void>(act_as(*workshop_.ids, 0, [&] { return name_only(out, message.sender); }));
+      if (message.sender.size() > sizeof(sa_family_t) && act_as(*workshop_.ids, 0, [&] { return name_only(out, message.sender); }).ok()) names_.note(path_in(message.sender));
     }
     return send_as(message, out, [&]() -> Result<std::string_view> {
       STASIS_TRY(go_to(&socket, socket.state.name));
