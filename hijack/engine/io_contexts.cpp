@@ -13,8 +13,15 @@
 #include <cstring>
 
 #include "core/image/format.hpp"
+#include "hijack/engine/saved_state.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
+
+extern "C" [[gnu::visibility("hidden")]] const char stasis_submit_inside[], stasis_submit_taken[], stasis_submit_noted[];
+// Threads between the first and the last of these places.
+extern "C" {
+[[gnu::visibility("hidden")]] constinit std::atomic<std::uint32_t> stasis_submitting = 0;
+}
 
 namespace stasis::hijack {
 namespace {
@@ -27,6 +34,7 @@ struct Note {
   std::atomic<std::uint64_t> submitted;
 };
 constinit Note notes[kMost] = {};
+constinit std::atomic<std::uint64_t> of_nobody = 0;  // the counter of contexts that are not known
 
 // What the kernel has at the start of a ring, and what libaio knows, too (struct aio_ring of fs/aio.c).
 struct Ring {
@@ -54,6 +62,24 @@ Error unsupported(std::uint64_t id, std::string_view why) noexcept {
   return error(ErrorCode::unsupported, FixedString<320>("a context of asynchronous I/O (io_setup) at 0x").append_number(id, 16).append(" ").append(why));
 }
 
+// What threads have submitted that were stopped before it was noted, which they will do when they go on. A signal handler of the program's hides where its thread was.
+Result<std::uint64_t> unnoted(const Note& note, std::uint64_t id) noexcept {
+  std::uint64_t count = 0;
+  std::uint32_t seen = 0;
+  for (std::uint32_t i = 0; i != saved.kept->thread_count; ++i) {
+    const ThreadState& thread = saved.kept->threads[i];
+    if (thread.phase.load() != ThreadPhase::parked) continue;
+    const greg_t* registers = thread.context->uc_mcontext.gregs;
+    const auto* at = reinterpret_cast<const char*>(registers[REG_RIP]);
+    if (at < stasis_submit_inside || at > stasis_submit_noted) continue;
+    ++seen;
+    const bool is_unnoted = at >= stasis_submit_taken && at < stasis_submit_noted && registers[REG_RAX] > 0;
+    if (is_unnoted && registers[REG_R8] == reinterpret_cast<greg_t>(&note.submitted)) count += static_cast<std::uint64_t>(registers[REG_RAX]);
+  }
+  if (seen != stasis_submitting.load()) return unsupported(id, "to which a thread is just submitting (io_submit); a moment later may work");
+  return count;
+}
+
 // The kernel may be writing it.
 std::uint32_t tail_of(const Ring& ring) noexcept { return __atomic_load_n(&ring.tail, __ATOMIC_ACQUIRE); }
 
@@ -69,8 +95,9 @@ Status rest(const Mapping& mapping) noexcept {
   const std::uint64_t count = (record.end - record.start - sizeof(Ring)) / sizeof(io_event);
   if (ring.magic != kMagic || ring.header_length != sizeof(Ring) || ring.count != count || ring.head >= count || tail_of(ring) >= count)
     return unsupported(id, "whose ring was changed");
+  STASIS_TRY_VALUE(const std::uint64_t more, unnoted(*note, id));
   const std::uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + kWaitNs;
-  while (note->submitted.load() % count != tail_of(ring)) {
+  while ((note->submitted.load() + more) % count != tail_of(ring)) {
     if (clock_ns(CLOCK_MONOTONIC) > deadline) return unsupported(id, "with requests that do not complete (io_submit)");
     const timespec moment{0, 1'000'000};
     sys::call(SYS_nanosleep, &moment, nullptr);
@@ -156,8 +183,9 @@ void note_context(std::uint64_t id) noexcept {
   }
 }
 
-void note_submission(std::uint64_t id, std::uint64_t count) noexcept {
-  if (Note* note = id == 0 ? nullptr : find_note(id); note != nullptr) note->submitted.fetch_add(count);
+std::atomic<std::uint64_t>& counter_of(std::uint64_t id) noexcept {
+  Note* note = id == 0 ? nullptr : find_note(id);
+  return note == nullptr ? of_nobody : note->submitted;
 }
 
 void forget_context(std::uint64_t id) noexcept {
@@ -166,6 +194,7 @@ void forget_context(std::uint64_t id) noexcept {
 
 void forget_contexts() noexcept {
   for (Note& note : notes) note.id.store(0);
+  stasis_submitting.store(0);
 }
 
 Status rest_contexts(const MemoryMap& map) noexcept {

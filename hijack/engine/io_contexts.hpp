@@ -5,6 +5,7 @@
 // A context's id is the address of its ring, which follows when that is moved (mremap(2)).
 // World: hijack. Noting: any thread, also in signal handlers. The others: leader, all threads parked.
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 #include "core/base/result.hpp"
@@ -12,9 +13,10 @@
 
 namespace stasis::hijack {
 
-// After io_setup(2) has succeeded; after io_submit(2) has taken `count` requests.
+// After io_setup(2) has succeeded.
 void note_context(std::uint64_t id) noexcept;
-void note_submission(std::uint64_t id, std::uint64_t count) noexcept;
+// Of requests that have been submitted to it: stasis_submit (hijack/interpose/io_submit.S) adds to it.
+std::atomic<std::uint64_t>& counter_of(std::uint64_t id) noexcept;
 // Before io_destroy(2), which fails only if there is no such context.
 void forget_context(std::uint64_t id) noexcept;
 // A forked child has none.

@@ -11,6 +11,7 @@
 
 using namespace stasis::hijack;
 
+extern "C" [[gnu::visibility("hidden")]] long stasis_submit(long id, long count, long requests, std::atomic<std::uint64_t>& counter) noexcept;
 extern "C" [[gnu::visibility("hidden")]] long stasis_failed_call(long result) noexcept;
 
 namespace {
@@ -27,9 +28,7 @@ long destroy(long id) noexcept {
 }
 
 long submit(long id, long count, long requests) noexcept {
-  const long result = stasis::sys::call(SYS_io_submit, id, count, requests);
-  if (result > 0) note_submission(static_cast<std::uint64_t>(id), static_cast<std::uint64_t>(result));
-  return result;
+  return stasis_submit(id, count, requests, counter_of(static_cast<std::uint64_t>(id)));
 }
 
 }  // namespace
