@@ -193,6 +193,10 @@ Status Attempt::start_coordinator() {
 Status Attempt::translate_ids() {
   STASIS_TRY(site_.ids.make_table(run_directory_of(site_.computation->id)));
   site_.ids.enter(1, site_.first_process);
+  if (how_.share_session) return {};
+  // Whoever is in these was in ones that had no id for the program (in a pid namespace of the batch system's or a container's).
+  if (::getsid(0) != site_.first_process) site_.ids.lend(kOutside, ::getsid(0));
+  if (::getpgrp() != site_.first_process) site_.ids.lend(kOutside, ::getpgrp());
   return {};
 }
 

@@ -18,6 +18,7 @@ namespace stasis {
 
 inline constexpr std::int32_t kMostIds = 4 << 20;          // PID_MAX_LIMIT, include/linux/threads.h: ids are below
 inline constexpr std::int32_t kNobody = 0x3fffffff;        // an id that nobody can have: the kernel answers ESRCH
+inline constexpr std::int32_t kOutside = kMostIds - 1;     // as whom the program knows a session or group that has no id for it: it is outside, and told as 0
 inline constexpr std::size_t kIdTableBytes = static_cast<std::size_t>(kMostIds) * (sizeof(std::int32_t) + sizeof(std::uint64_t));
 
 class IdTable {
@@ -35,7 +36,7 @@ class IdTable {
     return entry(id) == 0 ? id : kNobody;
   }
 
-  // As whom the program knows him whom the kernel knows as `id` (> 0); 0 if a name is still to be given, because `id` names somebody else to the program.
+  // As whom the program knows him whom the kernel knows as `id` (> 0); kOutside; 0 if a name is still to be given, because `id` names somebody else to the program.
   std::int32_t programs(std::int32_t id) const noexcept {
     if (!holds(id)) return id;
     if (const std::uint64_t found = entry(id); found != 0) return static_cast<std::int32_t>(found & kIdMask);

@@ -81,4 +81,10 @@ TEST_F(Ids, OutOfRangeStay) {
   EXPECT_FALSE(table_.is_free(0));
 }
 
+TEST_F(Ids, TellWhatIsOutside) {
+  table_.lend(kOutside, 41, 1);
+  EXPECT_EQ(table_.programs(41), kOutside);
+  EXPECT_EQ(table_.kernels(41), kNobody);  // the program cannot name it
+}
+
 }  // namespace

@@ -27,7 +27,7 @@ std::uint64_t now_ms() noexcept { return clock_ns(CLOCK_BOOTTIME) / 1'000'000; }
 
 // Gives the kernel's `id` a name that neither the program nor the kernel uses: such are most likely among the highest ids, which are given last.
 std::int32_t name(std::int32_t id) noexcept {
-  for (std::int32_t candidate = kMostIds - 1; candidate > 1; --candidate) {
+  for (std::int32_t candidate = kOutside - 1; candidate > 1; --candidate) {
     if (!table.is_free(candidate) || sys::call(SYS_kill, candidate, 0) != -ESRCH) continue;
     if (table.enter(candidate, id, now_ms())) return candidate;
     if (const std::int32_t others = table.programs(id); others != 0) return others;  // another thread was faster
@@ -69,6 +69,7 @@ std::int32_t kernels_id(std::int32_t id) noexcept {
 std::int32_t programs_id(std::int32_t id) noexcept {
   if (!table.is_mapped() || id <= 0) return id;
   const std::int32_t known = table.programs(id);
+  if (known == kOutside) return 0;
   return known != 0 ? known : name(id);
 }
 
