@@ -6,7 +6,7 @@
 // computation maps it and writes its own slot: the library's start-up and the child side of fork write `running`, the exec
 // wrapper writes `exec` before the old program is gone. Nobody erases slots: the node coordinator drops a slot whose time is older than
 // the process that now has the id (field 22 of /proc/PID/stat, in ticks of 10 ms, rounded down).
-// Slot 0, which is no process's, says whether the computation has an id table beside it (id_table.hpp).
+// Slot 0, which is no process's, says whether the computation has an id table beside it (id_table.hpp), and whether any of its processes has asked for a System V object.
 // Whoever maps the file has a shared flock(2) on it, which lives as long as the mapping: by that others know that the run directory is in use.
 // Writers: any thread of any member, also in a vfork child, without a lock. Reader: the node coordinator.
 // World: all.
@@ -50,10 +50,17 @@ class MemberTable {
   }
 
   // Whether programs know the computation's tasks by other ids than the kernel does. Set before any of its processes exists.
-  bool ids_are_virtual() const noexcept { return slots_ != nullptr && std::atomic_ref<std::uint64_t>(slots_[0]).load(std::memory_order_acquire) != 0; }
-  void make_ids_virtual() const noexcept { std::atomic_ref<std::uint64_t>(slots_[0]).store(1, std::memory_order_release); }
+  bool ids_are_virtual() const noexcept { return has(kIdsAreVirtual); }
+  void make_ids_virtual() const noexcept { set(kIdsAreVirtual); }
+  bool uses_system_v() const noexcept { return has(kUsesSystemV); }
+  void note_system_v() const noexcept { set(kUsesSystemV); }
 
  private:
+  static constexpr std::uint64_t kIdsAreVirtual = 1, kUsesSystemV = 2;
+  bool has(std::uint64_t flag) const noexcept { return slots_ != nullptr && (std::atomic_ref<std::uint64_t>(slots_[0]).load(std::memory_order_acquire) & flag) != 0; }
+  void set(std::uint64_t flag) const noexcept {
+    if (slots_ != nullptr) std::atomic_ref<std::uint64_t>(slots_[0]).fetch_or(flag, std::memory_order_acq_rel);
+  }
   static constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << 56) - 1;
   std::uint64_t* slots_ = nullptr;
 };

@@ -22,6 +22,12 @@ std::int32_t own_pid() noexcept { return static_cast<std::int32_t>(sys::call(SYS
 
 bool ids_of_members_are_virtual() noexcept { return table.ids_are_virtual(); }
 
+bool members_use_system_v() noexcept { return table.uses_system_v(); }
+
+void note_system_v() noexcept {
+  if (!table.uses_system_v()) table.note_system_v();
+}
+
 bool map_members(void* address) noexcept {
   FixedString<320> path(settings.run_directory.view());
   path.append("/").append(run_directory::kMembers);

@@ -16,6 +16,10 @@ void* members_address() noexcept;
 // Whether there is an id table beside it (hijack/virt/ids.hpp).
 bool ids_of_members_are_virtual() noexcept;
 
+// Whether any process of the computation has asked for a System V object, and that it has. Any thread.
+bool members_use_system_v() noexcept;
+void note_system_v() noexcept;
+
 // What the slot of `pid` says, if it was written by a process that started no earlier than `started_us` after boot.
 MemberState read_slot(std::int32_t pid, std::uint64_t started_us) noexcept;
 // Writes the slot of the calling process.

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "core/environment.hpp"
+#include "hijack/engine/membership.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/memory.hpp"
@@ -153,6 +154,7 @@ Status save_process_state(Arena& arena) noexcept {
   if (const KernelAction* lent = lent_action(); lent != nullptr) saved.actions[kSecondSignal] = *lent;
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
   sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &saved.processes);
+  saved.uses_system_v = members_use_system_v();
   STASIS_TRY(save_timers(arena));
 
   STASIS_TRY(save_pending(static_cast<std::int32_t>(sys::call(SYS_gettid))));

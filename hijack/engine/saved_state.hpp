@@ -124,6 +124,7 @@ struct SavedState {
   rlimit processes;                  // RLIMIT_NPROC
   rlim_t descriptors;                // RLIMIT_NOFILE, soft, which is lifted while a checkpoint is made
   char executable[4096];             // the program that runs: after a restart without namespaces the kernel tells another
+  bool uses_system_v;                // the computation does
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer
 };

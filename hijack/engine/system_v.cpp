@@ -8,6 +8,7 @@
 #include <sys/shm.h>
 
 #include "core/environment.hpp"
+#include "hijack/engine/membership.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
@@ -31,6 +32,7 @@ class Finder {
 
   Result<List<image::SystemVRecord>> run() noexcept {
     STASIS_TRY(for_each_id("/proc/sysvipc/shm", [&](std::int32_t id) { return find_memory(id); }));
+    if (!members_use_system_v()) return found_;
     STASIS_TRY(for_each_id("/proc/sysvipc/sem", [&](std::int32_t id) { return find_semaphores(id); }));
     STASIS_TRY(for_each_id("/proc/sysvipc/msg", [&](std::int32_t id) { return find_messages(id); }));
     return found_;
@@ -65,7 +67,7 @@ class Finder {
     if (sys::call(SYS_shmctl, id, IPC_STAT, &status) < 0) return {};
     bool by_us = false;
     for (const std::int32_t one : attached_) by_us |= one == id;
-    if (!by_us && !is_ours(status.shm_perm, status.shm_ctime)) return {};
+    if (!by_us && !(members_use_system_v() && is_ours(status.shm_perm, status.shm_ctime))) return {};
     image::SystemVRecord record = record_of(image::SystemVKind::memory, id, status.shm_perm);
     record.size = status.shm_segsz, record.pid = status.shm_cpid, record.removed = (status.shm_perm.mode & kGoes) != 0;
     return add(record);

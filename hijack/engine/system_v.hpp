@@ -1,7 +1,7 @@
 // System V objects of the computation: found in /proc/sysvipc, and looked at without taking anything out.
 //
-// The kernel does not tell who uses a semaphore set or a queue. So all that the user has made since the computation began counts; inside the namespaces of a
-// restart that is exactly the computation's. A segment counts as well if the process has it attached, whenever it was made.
+// The kernel does not tell who uses a semaphore set or a queue. So where any process of the computation has asked for such an object, all that the user has made since the
+// computation began counts; inside the namespaces of a restart that is exactly the computation's. A segment counts as well if the process has it attached, whenever it was made.
 // World: hijack, leader, all threads parked.
 #pragma once
 #include <cstdint>

@@ -287,6 +287,7 @@ void map_tables() noexcept {
   const LiftedLimit descriptors(RLIMIT_NOFILE);
   void* members = members_address();
   if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
+  if (saved.uses_system_v) note_system_v();
   forget_ids();
   if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));
 }

@@ -1,4 +1,4 @@
-// Who used a System V object last, by the ids that the program knows.
+// System V objects: that the computation uses any, and who used one last, by the ids that the program knows.
 //
 // World: hijack, any thread.
 #include <stdarg.h>
@@ -8,10 +8,24 @@
 
 #include <cstddef>
 
+#include "hijack/engine/membership.hpp"
 #include "hijack/interpose/real.hpp"
 #include "hijack/virt/ids.hpp"
 
 using namespace stasis::hijack;
+
+STASIS_EXPORT int shmget(key_t key, std::size_t size, int flags) noexcept {
+  note_system_v();
+  return real::shmget(key, size, flags);
+}
+STASIS_EXPORT int semget(key_t key, int count, int flags) noexcept {
+  note_system_v();
+  return real::semget(key, count, flags);
+}
+STASIS_EXPORT int msgget(key_t key, int flags) noexcept {
+  note_system_v();
+  return real::msgget(key, flags);
+}
 
 STASIS_EXPORT int shmctl(int id, int command, struct shmid_ds* status) noexcept {
   const int result = real::shmctl(id, command, status);
