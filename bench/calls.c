@@ -31,6 +31,10 @@ static void call_malloc(void) { void *volatile block = malloc(100); free(block);
 static void call_clock_gettime(void) { clock_gettime(CLOCK_MONOTONIC, &now); }
 static void call_pipe(void) { if (pipe(ends) != 0) abort(); close(ends[0]); close(ends[1]); }
 static void call_sigprocmask(void) { sigset_t old; sigset_t none; sigemptyset(&none); pthread_sigmask(SIG_BLOCK, &none, &old); }
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static void call_mutex(void) {
+  for (int i = 0; i < 100; i++) pthread_mutex_lock(&mutex), pthread_mutex_unlock(&mutex);
+}
 static void call_fork_wait(void) {
   const pid_t child = fork();
   if (child == 0) _exit(0);
@@ -81,6 +85,7 @@ int main(int argc, char **argv) {
   measure("clock_gettime", call_clock_gettime, 20000);
   measure("pipe+close", call_pipe, 3000);
   measure("sigprocmask", call_sigprocmask, 20000);
+  measure("lock+unlock,100", call_mutex, 20000);
   measure("fork+wait", call_fork_wait, 60);
   measure("fork+exec+wait", call_fork_exec_wait, 30);
   measure("pthread_create+join", call_pthread_create_join, 300);

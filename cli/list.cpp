@@ -61,6 +61,7 @@ int list(const std::string& store, bool json) {
     return describe(manifests.error().code).exit_status;
   }
   if (json) print_json(store, *manifests);
+  else if (manifests->empty()) std::printf("no generation yet\n");
   else
     for (const store::Manifest& manifest : *manifests) print_line(manifest);
   return 0;

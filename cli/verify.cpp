@@ -87,10 +87,10 @@ int verify(const std::string& target, bool json) {
     verification.check(target);
   } else if (const auto generations = generations_of(target); !generations.ok()) {
     verification.note(target, 0, generations.error());
+  } else if (generations->empty()) {
+    verification.note(target, 0, error(ErrorCode::no_generation, target));
   } else {
-    for (const auto& [number, images] : *generations) {
-      verification.check_generation(target, number);
-    }
+    for (const auto& [number, images] : *generations) verification.check_generation(target, number);
   }
   return verification.finish();
 }

@@ -36,6 +36,9 @@ class Connection {
 
   int fd() const { return fd_; }
   std::int32_t pid() const { return pid_; }
+  // By which the program knows a member that has said Hello, and its image and the manifest; after a restart the kernel may know it by another.
+  std::int32_t programs_pid() const { return programs_pid_; }
+  void know(std::int32_t programs_pid) { programs_pid_ = programs_pid; }
   bool is_own_user() const;
 
   // Reads what has come. False when the peer is gone or speaks nonsense.
@@ -58,6 +61,7 @@ class Connection {
  private:
   bool send_bytes(const std::string& bytes, const std::vector<int>& fds);
   int fd_;
+  std::int32_t programs_pid_ = 0;
   std::int32_t pid_ = 0;
   std::uint32_t uid_ = ~0u;
   std::string input_;

@@ -87,25 +87,22 @@ std::optional<Outside> find_outside(const std::map<std::int32_t, std::vector<pro
 
 std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories,
                                                                  std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers) {
-  std::map<std::uint64_t, std::vector<std::pair<std::int32_t, std::uint32_t>>> wanted;  // by inode: borrower and its entry
+  std::map<std::uint64_t, std::map<std::int32_t, std::uint32_t>> holders;  // by inode: who has it, and as which entry
   for (const auto& [pid, entries] : inventories)
     for (std::uint32_t i = 0; i != entries.size(); ++i)
-      if (entries[i].other_end != 0 && answers.at(pid)[i].recorder) wanted[entries[i].other_end].emplace_back(pid, i);
-  // One who has both ends needs no loan.
-  for (const auto& [pid, entries] : inventories)
-    for (const proto::SharedEntry& entry : entries)
-      if (const auto found = wanted.find(entry.inode); entry.kind == proto::SharedKind::description && found != wanted.end())
-        std::erase_if(found->second, [&](const auto& one) { return one.first == pid; });
+      if (entries[i].kind == proto::SharedKind::description) holders[entries[i].inode].try_emplace(pid, i);
   std::map<std::int32_t, std::vector<proto::Lending>> lendings;
   for (const auto& [pid, entries] : inventories)
     for (std::uint32_t i = 0; i != entries.size(); ++i) {
-      const auto found = wanted.find(entries[i].inode);
-      if (entries[i].kind != proto::SharedKind::description || found == wanted.end()) continue;
-      for (const auto& [borrower, entry] : found->second) {
-        lendings[pid].push_back({i, borrower, entry});
-        answers.at(borrower)[entry].lent = true;
-      }
-      wanted.erase(found);
+      const auto other_end = holders.find(entries[i].other_end);
+      if (entries[i].other_end == 0 || !answers.at(pid)[i].recorder || other_end == holders.end()) continue;
+      std::map<std::int32_t, std::uint32_t> lenders = other_end->second;
+      answers.at(pid)[i].lent = !lenders.contains(pid);  // who has both ends needs no loan of one
+      const auto& same_end = holders.at(entries[i].inode);
+      lenders.insert(same_end.begin(), same_end.end());
+      lenders.erase(pid);
+      answers.at(pid)[i].loans = static_cast<std::uint32_t>(lenders.size());
+      for (const auto& [lender, entry] : lenders) lendings[lender].push_back({entry, pid, i});
     }
   find_queue_lenders(inventories, answers, lendings);
   return lendings;

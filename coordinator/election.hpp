@@ -23,7 +23,7 @@ struct Outside {
 };
 std::optional<Outside> find_outside(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories);
 
-// Who lends whom the other end of a connection: for each entry that asks for one and is to be recorded, the entry of another member that has it. And of each
+// Who lends whom the ends of a connection: for each entry that asks for the other one and is to be recorded, an entry of every other member that has either, the other one if it has both. And of each
 // message queue the first member that has it empties it, to whom all others lend it. Marks the answers that loans come for. By the lender's pid.
 std::map<std::int32_t, std::vector<proto::Lending>> find_lenders(const std::map<std::int32_t, std::vector<proto::SharedEntry>>& inventories,
                                                                  std::map<std::int32_t, std::vector<proto::ElectedEntry>>& answers);

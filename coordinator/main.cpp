@@ -41,6 +41,7 @@ po::options_description describe_options() {
       ("part", po::value<std::string>()->default_value(""), "be the coordinator of this part of the computation, under the root that the store names")
       ("launch", po::value<std::string>()->default_value(""), "id of the launch that the part belongs to")
       ("parts", po::value<std::uint32_t>()->default_value(1), "of how many parts that launch consists")
+      ("meeting", po::value<std::uint16_t>()->default_value(0), "of a restart of several parts: the port at which connections to others are made anew")
       ("streams", "descriptors 4 and 5 are standard output and error of the part's task")
       ("command", po::value<std::string>()->default_value(""), "command of the computation, for people");
   return options;
@@ -64,6 +65,8 @@ stasis::Result<RemoteRoot::Settings> part_settings(const po::variables_map& give
   settings.node.has_streams = given.count("streams") != 0;
   settings.node.restored = given["restored"].as<std::uint64_t>();
   settings.node.expect = given["expect"].as<std::uint64_t>();
+  settings.meeting = given["meeting"].as<std::uint16_t>();
+  settings.node.connects = settings.meeting != 0;
   return settings;
 }
 
@@ -76,6 +79,7 @@ Root::Settings root_settings(const po::variables_map& given, std::uint64_t inter
   settings.slurm = given["batch"].as<std::string>() == "slurm";
   settings.restored = given["restored"].as<std::uint64_t>();
   settings.expect = given["expect"].as<std::uint64_t>();
+  settings.connects = given["meeting"].as<std::uint16_t>() != 0;
   return settings;
 }
 

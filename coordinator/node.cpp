@@ -79,6 +79,7 @@ Node::~Node() {
 
 Status Node::open(const Settings& settings) {
   settings_ = settings;
+  waits_for_connections_ = settings.connects;
   STASIS_TRY_VALUE(run_, make_run_directory(settings.computation, settings.store));
   if (settings.restored != 0) STASIS_TRY(publish_allocation(run_));
   loop_.watch(run_.listener, [this] { accept_all(); });
@@ -150,6 +151,7 @@ void Node::handle_hello(Connection& connection, const Frame& frame) {
     connection.send(proto::Decline{});
     return;
   }
+  connection.know(hello.pid);
   if (hello.restored || hello.notice) return;  // Restored or Notice follows
   if (current_ && current_->take_hello(connection)) return;
   undecided_.push_back({&connection, Clock::now() + kCallFollows});
@@ -166,9 +168,13 @@ void Node::decide_late_hellos() {
 }
 
 void Node::handle_restored(Connection& connection) {
-  if (settings_.proxies.contains(connection.pid())) resume_proxy(connection);
+  if (settings_.proxies.contains(connection.programs_pid())) resume_proxy(connection);
   else restored_.push_back(&connection);
-  if (restored_.size() + proxies_back_.size() == settings_.expect) report(ReportKind::restored);
+  report_restored();
+}
+
+void Node::report_restored() {
+  if (restored_.size() + proxies_back_.size() == settings_.expect && !waits_for_connections_) report(ReportKind::restored);
 }
 
 // One that ends before everybody is back has not launched what is waited for (srun found no node, a task failed).
@@ -208,6 +214,11 @@ void Node::handle_request(Connection& connection, const Frame& frame) {
   // A launch proxy is a program of the job and has no key; what it says can at worst spoil the job's own output.
   if (request.verb != proto::Verb::drained && request.key != settings_.key) return reply(connection, error(ErrorCode::rejected), "the key is wrong");
   if (request.verb == proto::Verb::register_root) return register_root(connection, request.pid);
+  if (request.verb == proto::Verb::connected) {
+    waits_for_connections_ = false;
+    reply(connection, {}, "taken");
+    return report_restored();
+  }
   owner_.requested(connection, request);
 }
 
@@ -235,6 +246,7 @@ void Node::order(const Order& order) {
       current_.reset();
       return;
     case OrderKind::end: return end();
+    case OrderKind::meet: return;  // for whoever makes the processes
     case OrderKind::deliver:
       if (root_ != 0) ::kill(root_, order.signal);
       else if (watched_pid_ != 0) ::kill(watched_pid_, order.signal);

@@ -47,6 +47,7 @@ class Node {
     std::uint64_t restored = 0;    // generation that is being brought back, 0 for a new program
     std::uint64_t expect = 0;      // how many processes that has here
     std::set<std::int32_t> proxies;  // of these the launch proxies that wait for a launch: they run at once, to launch it anew
+    bool connects = false;         // of a restart: whoever makes the processes says when their connections to other parts are made anew, too (Verb::connected)
     std::string launch;            // id of the launch that this part belongs to
     std::uint32_t task = 0;        // the part's task in it
     bool has_streams = false;      // descriptors 4 and 5 are that task's stdout and stderr; ours
@@ -79,6 +80,7 @@ class Node {
   void handle_lent(Connection& connection, const Frame& frame);
   void handle_hello(Connection& connection, const Frame& frame);
   void handle_restored(Connection& connection);
+  void report_restored();
   void resume_proxy(Connection& connection);
   void forget_proxies();
   void handle_notice(Connection& connection, const Frame& frame);
@@ -118,6 +120,7 @@ class Node {
   int watched_fd_ = -1;                        // pidfd of a process that lives; when it ends, we look who is left
   std::int32_t watched_pid_ = 0;
   bool started_ = false;
+  bool waits_for_connections_ = false;
 };
 
 }  // namespace stasis::coordinator

@@ -159,9 +159,9 @@ bool NodeCheckpoint::take_hello(Connection& connection) {
   Member& member = found->second;
   member.connection = &connection;
   member.progress = Progress::begun;
-  member.image.pid = connection.pid();
+  member.image.pid = connection.programs_pid();
   member.image.program = member.process.name;
-  member.image.path = wish_.image_directory + "/" + std::to_string(connection.pid()) + store_layout::kImageSuffix;
+  member.image.path = wish_.image_directory + "/" + std::to_string(connection.programs_pid()) + store_layout::kImageSuffix;
   proto::Begin begin;
   begin.generation = wish_.generation;
   begin.image_path = member.image.path;

@@ -19,11 +19,19 @@ namespace stasis::coordinator {
 using OrderKind = proto::NodeOrderKind;
 using ReportKind = proto::NodeReportKind;
 
+// Where a part of a restart makes its connections to other parts anew.
+struct MeetingPlace {
+  std::string part;
+  std::string address;
+  std::uint16_t port = 0;
+};
+
 struct Order {
   OrderKind kind{};
   std::uint64_t generation = 0;
   bool exit_after = false;
   int signal = 0;
+  MeetingPlace place;  // meet
 };
 
 // A launcher that runs on behalf of a launch proxy, as a look at the processes shows it.

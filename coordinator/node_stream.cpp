@@ -2,6 +2,7 @@
 // World: programs.
 #include "coordinator/node_stream.hpp"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -18,12 +19,25 @@ void prepare_node_socket(int fd) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 25'000);  // milliseconds
 }
 
+std::string peer_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  char number[NI_MAXHOST] = "";
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (::getpeername(fd, generic, &length) == 0) ::getnameinfo(generic, length, number, sizeof number, nullptr, 0, NI_NUMERICHOST);
+  const std::string text(number), mapped = "::ffff:";
+  return text.starts_with(mapped) ? text.substr(mapped.size()) : text;
+}
+
 bool send_order(Connection& connection, const Order& order) {
   proto::NodeOrder message;
   message.kind = order.kind;
   message.generation = order.generation;
   message.exit_after = order.exit_after;
   message.signal = order.signal;
+  message.part = order.place.part;
+  message.address = order.place.address;
+  message.port = order.place.port;
   return connection.send(message);
 }
 
@@ -49,7 +63,7 @@ bool send_report(Connection& connection, const Report& report) {
 
 Order to_order(const Frame& frame) {
   const auto message = frame.as<proto::NodeOrder>();
-  return {message.kind, message.generation, message.exit_after, message.signal};
+  return {message.kind, message.generation, message.exit_after, message.signal, {std::string(message.part), std::string(message.address), message.port}};
 }
 
 Report to_report(const Frame& frame) {

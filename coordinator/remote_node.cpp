@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "coordinator/authentication.hpp"
+#include "core/proto/authentication.hpp"
 #include "coordinator/log.hpp"
 #include "coordinator/node_stream.hpp"
 #include "coordinator/store.hpp"
@@ -21,7 +21,9 @@ constexpr std::size_t kMostNewcomers = 256;  // who has not proved anything cost
 }  // namespace
 
 RemoteNode::RemoteNode(std::unique_ptr<Connection> connection, const proto::NodeHello& hello)
-    : connection_(std::move(connection)), shape_{std::string(hello.part), std::string(hello.host), std::string(hello.launch), hello.parts, 0}, restored_(hello.restored) {}
+    : connection_(std::move(connection)), shape_{std::string(hello.part), std::string(hello.host), std::string(hello.launch), hello.parts, 0, std::string(hello.addresses)}, restored_(hello.restored) {
+  if (hello.meeting != 0) place_ = {shape_.name, peer_address(connection_->fd()), hello.meeting};
+}
 
 void RemoteNode::order(const Order& order) { send_order(*connection_, order); }
 
@@ -74,7 +76,7 @@ void NodeListener::accept_all() {
     auto connection = std::make_unique<Connection>(fd);
     if (newcomers_.size() >= kMostNewcomers) continue;
     prepare_node_socket(fd);
-    Newcomer newcomer{std::move(connection), random_hex(16), Clock::now() + kProofLimit};
+    Newcomer newcomer{std::move(connection), proto::random_hex(16), Clock::now() + kProofLimit};
     proto::NodeWelcome welcome;
     welcome.challenge = newcomer.challenge;
     newcomer.connection->send(welcome);
@@ -100,11 +102,11 @@ void NodeListener::admit(Connection* connection, const Frame& frame) {
   loop_.forget(connection->fd());
   if (frame.type != proto::MessageType::node_hello) return;
   const auto hello = frame.as<proto::NodeHello>();
-  if (hello.computation != computation_ || !is_same_proof(hello.proof, proof(key_, kNodeRole, newcomer.challenge, hello.part))) {
+  if (hello.computation != computation_ || !proto::is_same_proof(hello.proof, proto::proof(key_, proto::kNodeRole, newcomer.challenge, hello.part))) {
     return log_line("refused somebody who claimed to be a node of this computation and does not know its key");
   }
   if (!audience_.admits(hello)) return log_line("refused node " + std::string(hello.host) + ", part " + std::string(hello.part) + ": the part is there already or not waited for");
-  const std::string answer = proof(key_, kRootRole, hello.challenge, hello.part);
+  const std::string answer = proto::proof(key_, proto::kRootRole, hello.challenge, hello.part);
   proto::NodeAdmitted admitted;
   admitted.proof = answer;
   connection->send(admitted);

@@ -22,12 +22,15 @@ class RemoteNode final : public NodeLink {
   std::string name() const override;
   store::ManifestPart shape() const override { return shape_; }
   std::uint64_t restored() const { return restored_; }
+  // With port 0 if it has none.
+  const MeetingPlace& place() const { return place_; }
   Connection& connection() { return *connection_; }
 
  private:
   std::unique_ptr<Connection> connection_;
   store::ManifestPart shape_;
   std::uint64_t restored_ = 0;
+  MeetingPlace place_;
 };
 
 // Who hears of the nodes.

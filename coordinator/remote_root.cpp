@@ -8,10 +8,12 @@
 
 #include <cerrno>
 
-#include "coordinator/authentication.hpp"
+#include "core/proto/authentication.hpp"
 #include "coordinator/log.hpp"
 #include "coordinator/node_stream.hpp"
 #include "coordinator/store.hpp"
+#include "coordinator/this_node.hpp"
+#include "core/environment.hpp"
 
 namespace stasis::coordinator {
 namespace {
@@ -19,7 +21,7 @@ constexpr std::chrono::seconds kStartLimit{60};  // for whoever started us to re
 }
 
 Status RemoteRoot::open() {
-  open_log(settings_.node.store + "/coordinator." + settings_.node.part + ".log");
+  open_log(settings_.node.store + "/" + part_log_name(settings_.node.part));
   STASIS_TRY(loop_.open());
   STASIS_TRY(node_.open(settings_.node));
   return connect_to_root();
@@ -74,14 +76,17 @@ void RemoteRoot::handle(const Frame& frame) {
     return;
   }
   if (frame.type == proto::MessageType::node_admitted && !own_challenge_.empty()) {
-    if (!is_same_proof(frame.as<proto::NodeAdmitted>().proof, proof(settings_.node.key, kRootRole, own_challenge_, settings_.node.part)))
+    if (!proto::is_same_proof(frame.as<proto::NodeAdmitted>().proof, proto::proof(settings_.node.key, proto::kRootRole, own_challenge_, settings_.node.part)))
       return lose_root("what answers in the root's place does not know the key");
     admitted_ = true;
+    if (settings_.meeting != 0) starter_.say_place({store_layout::kRootPart, peer_address(root_->fd()), 0});
     for (const Report& report : std::exchange(held_, {})) send_report(*root_, report);
     return;
   }
   if (frame.type == proto::MessageType::node_order && admitted_) {
-    node_.order(to_order(frame));
+    const Order order = to_order(frame);
+    if (order.kind == OrderKind::meet) return starter_.say_place(order.place);
+    node_.order(order);
     if (node_.is_started()) starter_.say_running();
     return;
   }
@@ -91,8 +96,8 @@ void RemoteRoot::handle(const Frame& frame) {
 // Once: when the processes are there, so that the root can count on this part.
 void RemoteRoot::say_hello() {
   if (root_ == nullptr || challenge_.empty() || !own_challenge_.empty()) return;
-  own_challenge_ = random_hex(16);
-  const std::string answer = proof(settings_.node.key, kNodeRole, challenge_, settings_.node.part), host = host_name();
+  own_challenge_ = proto::random_hex(16);
+  const std::string answer = proto::proof(settings_.node.key, proto::kNodeRole, challenge_, settings_.node.part), host = host_name(), addresses = node_addresses();
   proto::NodeHello hello;
   hello.computation = settings_.computation;
   hello.part = settings_.node.part;
@@ -102,6 +107,8 @@ void RemoteRoot::say_hello() {
   hello.restored = settings_.node.restored;
   hello.challenge = own_challenge_;
   hello.proof = answer;
+  hello.addresses = addresses;
+  hello.meeting = settings_.meeting;
   root_->send(hello);
 }
 
@@ -110,7 +117,7 @@ void RemoteRoot::lose_root(const std::string& why) {
   loop_.forget(root_->fd());
   root_.reset();
   admitted_ = false;
-  node_.order({OrderKind::abandon});
+  node_.order({OrderKind::abandon, 0, false, 0, {}});
   if (node_.is_started()) return;
   starter_.say_failed(error(ErrorCode::restore_failed, why));
   ended_ = true;
@@ -118,7 +125,7 @@ void RemoteRoot::lose_root(const std::string& why) {
 
 void RemoteRoot::reported(const Report& report) {
   if (report.kind == ReportKind::empty) ended_ = true;
-  if (report.kind == ReportKind::notice && root_ == nullptr) return node_.order({OrderKind::deliver, 0, false, report.signal});
+  if (report.kind == ReportKind::notice && root_ == nullptr) return node_.order({OrderKind::deliver, 0, false, report.signal, {}});
   if (root_ == nullptr) return;
   if (admitted_) send_report(*root_, report);
   else held_.push_back(report);

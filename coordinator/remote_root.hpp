@@ -22,6 +22,7 @@ class RemoteRoot final : public NodeOwner {
     std::uint16_t port = 0;
     std::string launch;          // id of the launch that this part belongs to
     std::uint32_t parts = 1;     // of that launch
+    std::uint16_t meeting = 0;   // of a restart: the port at which the part's connections to others are made anew
   };
   // `starter` hears when all parts of a restart run, or why they do not.
   RemoteRoot(const Settings& settings, Starter& starter) : settings_(settings), starter_(starter), node_(loop_, *this) {}

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/proto/authentication.hpp"
 #include "coordinator/log.hpp"
 #include "core/base/sentence.hpp"
 #include "core/environment.hpp"
@@ -22,7 +23,7 @@ Status Root::open() {
   STASIS_TRY(loop_.open());
   STASIS_TRY_VALUE(store_, Store::open(settings_.store, settings_.restored != 0, settings_.command));
   open_log(store_.directory() + "/" + store_layout::kLog);
-  key_ = random_hex(16);
+  key_ = proto::random_hex(16);
   Node::Settings node;
   node.store = store_.directory();
   node.computation = store_.computation();
@@ -30,6 +31,7 @@ Status Root::open() {
   node.key = key_;
   node.restored = settings_.restored;
   node.expect = settings_.expect;
+  node.connects = settings_.connects;
   if (settings_.restored != 0) {
     STASIS_TRY_VALUE(node.proxies, read_restored());
   }
@@ -65,7 +67,7 @@ int Root::run() {
 }
 
 Clock::time_point Root::next_step() const {
-  if (!events_.empty() || (current_ && current_->is_over())) return Clock::now();
+  if (!events_.empty() || (current_ && current_->is_over()) || (next_ && node_.is_started() && !current_ && !ending_)) return Clock::now();
   Clock::time_point when = std::min(node_.next_step(), listener_.next_step());
   if (current_) when = std::min(when, current_->next_step());
   else if (next_interval_ != Clock::time_point{} && node_.is_started()) when = std::min(when, next_interval_);
@@ -76,10 +78,7 @@ Clock::time_point Root::next_step() const {
 
 // Lets everything go on that time or reports have made possible, and starts the periodic checkpoint when it is due.
 void Root::advance() {
-  if (early_ && node_.is_started() && !current_ && !ending_) {
-    const Wanted wanted = *std::exchange(early_, std::nullopt);
-    if (const Status begun = start_checkpoint(wanted); !begun) abandoned(begun.error());
-  }
+  begin_next();
   if (!node_.is_started() && settings_.restored == 0 && Clock::now() >= start_limit_) ended_ = true;
   node_.advance();
   listener_.check_time();
@@ -143,8 +142,25 @@ bool Root::admits(const proto::NodeHello& hello) {
 
 void Root::came(RemoteNode& node) {
   log_line(node.name() + " has joined");
+  introduce(node);
   others_.push_back(&node);
   if (current_) current_->come(node);
+}
+
+// Tells all parts of a restart of one another.
+void Root::introduce(RemoteNode& node) {
+  const auto tell = [](NodeLink& whom, const MeetingPlace& place) {
+    Order meet;
+    meet.kind = OrderKind::meet;
+    meet.place = place;
+    whom.order(meet);
+  };
+  if (node.place().port == 0) return;
+  starter_.say_place(node.place());
+  for (RemoteNode* other : others_) {
+    tell(*other, node.place());
+    if (other->place().port != 0) tell(node, other->place());
+  }
 }
 
 void Root::lost(RemoteNode& node) {
@@ -181,7 +197,10 @@ void Root::answer(const Error& failure, const std::string& text, const std::stri
   askers_.clear();
 }
 
-void Root::gone(Connection& connection) { std::erase(askers_, &connection); }
+void Root::gone(Connection& connection) {
+  std::erase(askers_, &connection);
+  std::erase(next_askers_, &connection);
+}
 
 void Root::requested(Connection& connection, const proto::Request& request) {
   switch (request.verb) {
@@ -200,19 +219,27 @@ void Root::requested(Connection& connection, const proto::Request& request) {
     case proto::Verb::drained:
       if (current_) current_->drained(request.launch, request.nonce, request.task, static_cast<int>(request.stream));
       return reply(connection, {}, "taken");
+    case proto::Verb::connected:
     case proto::Verb::register_root: break;
   }
   reply(connection, error(ErrorCode::protocol), "unknown verb");
 }
 
 void Root::want_checkpoint(Connection& connection, const proto::Request& request) {
-  if (current_ || ending_) return reply(connection, error(ErrorCode::busy), store_.directory());
-  const Wanted wanted{std::string(request.reason.empty() ? "command" : request.reason), request.exit_after, 0};
-  askers_.push_back(&connection);
-  if (!node_.is_started()) {  // the answer comes when the processes are there and the checkpoint is done
-    early_ = wanted;
-    return;
-  }
+  if (ending_) return reply(connection, error(ErrorCode::busy), store_.directory());
+  // What is asked for while the processes are not there yet, or while another checkpoint runs, comes next; all who ask until then get the same one.
+  Wanted wanted{std::string(request.reason.empty() ? "command" : request.reason), request.exit_after, 0};
+  if (next_) wanted.exit_after = wanted.exit_after || next_->exit_after;
+  next_ = wanted;
+  next_askers_.push_back(&connection);
+  begin_next();
+}
+
+void Root::begin_next() {
+  if (!next_ || !node_.is_started() || current_ || ending_) return;
+  const Wanted wanted = *std::exchange(next_, std::nullopt);
+  askers_.insert(askers_.end(), next_askers_.begin(), next_askers_.end());
+  next_askers_.clear();
   if (const Status begun = start_checkpoint(wanted); !begun) abandoned(begun.error());
 }
 
@@ -285,7 +312,9 @@ void Root::finish_checkpoint() {
   last_json_ = nlohmann::ordered_json{{"generation", manifest.generation}, {"processes", manifest.images.size()}, {"bytes", manifest.bytes()}, {"stopped_us", manifest.stopped_us}}.dump();
   log_line(last_answer_ + " (" + manifest.reason + ")");
   if (exit_after) end_after_checkpoint();
-  store_.prune(settings_.keep);
+  std::vector<std::string> running;
+  for (const RemoteNode* node : others_) running.push_back(node->shape().name);
+  store_.prune(settings_.keep, running);
   current_.reset();
   notice_signal_ = 0;
   schedule_next();

@@ -16,6 +16,7 @@
 #include "coordinator/root_checkpoint.hpp"
 #include "coordinator/starter.hpp"
 #include "coordinator/store.hpp"
+#include "coordinator/this_node.hpp"
 #include "core/environment.hpp"
 
 namespace stasis::coordinator {
@@ -26,6 +27,7 @@ class Root final : public NodeOwner, public NodeAudience {
     std::string store;
     std::string command;             // for people, kept in a new store
     std::uint64_t interval_seconds = 0;
+    bool connects = false;    // of a restart, see Node::Settings
     std::uint64_t keep = 2;
     bool slurm = false;              // in a job of Slurm: other nodes may come
     std::uint64_t restored = 0;      // generation that is being brought back, 0 for a new program
@@ -51,7 +53,7 @@ class Root final : public NodeOwner, public NodeAudience {
    public:
     explicit OwnNode(Node& node) : node_(node) {}
     void order(const Order& order) override { node_.order(order); }
-    store::ManifestPart shape() const override { return {store_layout::kRootPart, host_name(), "", 1, 0}; }
+    store::ManifestPart shape() const override { return {store_layout::kRootPart, host_name(), "", 1, 0, node_addresses()}; }
     std::string name() const override { return "node " + host_name(); }
 
    private:
@@ -76,10 +78,12 @@ class Root final : public NodeOwner, public NodeAudience {
   void handle_events();
   void handle(NodeLink& node, const Report& report);
   void handle_restored(NodeLink& node);
+  void introduce(RemoteNode& node);
   void restart_failed(const Error& failure);
   Result<std::set<std::int32_t>> read_restored();
   void handle_notice(NodeLink& node, int signal);
   void want_checkpoint(Connection& connection, const proto::Request& request);
+  void begin_next();
   Status start_checkpoint(const Wanted& wanted);
   void finish_checkpoint();
   void end_after_checkpoint();
@@ -103,7 +107,8 @@ class Root final : public NodeOwner, public NodeAudience {
   std::optional<RootCheckpoint> current_;
   Wanted wanted_;                       // what the current checkpoint was asked for
   std::vector<Connection*> askers_;     // of the current checkpoint, or of the end
-  std::optional<Wanted> early_;         // asked for before the computation was there
+  std::optional<Wanted> next_;          // asked for before the computation was there, or while another checkpoint ran
+  std::vector<Connection*> next_askers_;
   std::optional<Ending> ending_;
   std::string last_answer_, last_json_; // what the askers get when the end that follows a checkpoint has come
   NodeLink* noticed_ = nullptr;         // the node whose notice the current checkpoint answers

@@ -134,7 +134,7 @@ bool is_run_directory(const std::filesystem::path& path) {
 
 // Only what is ours goes; a directory that holds anything else stays.
 void empty(const std::string& path) {
-  for (const char* name : {run_directory::kSocket, run_directory::kMembers, run_directory::kStoreLink, run_directory::kEnvironment}) ::unlink((path + "/" + name).c_str());
+  for (const char* name : {run_directory::kSocket, run_directory::kMembers, run_directory::kIds, run_directory::kStoreLink, run_directory::kEnvironment}) ::unlink((path + "/" + name).c_str());
 }
 
 // The caller has the turn.

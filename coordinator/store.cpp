@@ -3,7 +3,6 @@
 #include "coordinator/store.hpp"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,7 +18,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/proto/authentication.hpp"
 #include "coordinator/log.hpp"
+#include "coordinator/this_node.hpp"
 #include "coordinator/written_files.hpp"
 #include "core/environment.hpp"
 
@@ -112,20 +113,6 @@ Result<RootAddress> read_root_address(const std::string& store) {
   return address;
 }
 
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
-std::string random_hex(std::size_t bytes) {
-  std::vector<unsigned char> raw(bytes);
-  static_cast<void>(!::getrandom(raw.data(), raw.size(), 0));
-  std::string text;
-  for (const unsigned char byte : raw) text += "0123456789abcdef"[byte >> 4], text += "0123456789abcdef"[byte & 15];
-  return text;
-}
-
 Result<Store> Store::open(const std::string& directory, bool restored, const std::string& command) {
   Store store;
   std::error_code problem;
@@ -140,7 +127,7 @@ Result<Store> Store::open(const std::string& directory, bool restored, const std
   if (running.is_object() && answers(running.value("socket", ""))) return error(ErrorCode::store_busy, store.directory_);
   if (!restored && !store.committed().empty()) return error(ErrorCode::store_used, store.directory_);
   if (store.computation_.empty()) {
-    store.computation_ = random_hex(8);
+    store.computation_ = proto::random_hex(8);
     const Json fresh{{"format", 1}, {"computation", store.computation_}, {"command", command}, {"created", std::time(nullptr)}};
     STASIS_TRY(write_whole(identity_path, fresh.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", 0600, true));
   }
@@ -205,7 +192,7 @@ void Store::remove_generation(std::uint64_t generation) const {
   files::remove_all(path, problem);
 }
 
-void Store::prune(std::uint64_t keep) const {
+void Store::prune(std::uint64_t keep, const std::vector<std::string>& running) const {
   const std::vector<std::uint64_t> numbers = committed();
   if (numbers.empty()) return;
   const std::uint64_t oldest_kept = numbers.size() > keep ? numbers[numbers.size() - keep] : numbers.front();
@@ -217,6 +204,19 @@ void Store::prune(std::uint64_t keep) const {
     if (number != 0 && (number < oldest_kept || (!whole && number < numbers.back()))) doomed.push_back(number);
   }
   for (const std::uint64_t number : doomed) remove_generation(number);
+  prune_logs({running.begin(), running.end()});
+}
+
+// A job of many steps would leave one for each.
+void Store::prune_logs(std::set<std::string> wanted) const {
+  std::error_code problem;
+  for (const auto& generation : files::directory_iterator(directory_ + "/" + store_layout::kGenerations, problem)) {
+    for (const auto& part : files::directory_iterator(generation.path(), problem)) wanted.insert(part.path().filename().string());
+  }
+  for (const auto& entry : files::directory_iterator(directory_, problem)) {
+    const std::string part = part_of_log(entry.path().filename().string());
+    if (!part.empty() && !wanted.contains(part)) files::remove(entry.path(), problem);
+  }
 }
 
 Status Store::publish(const std::string& key, const std::string& socket, std::uint16_t port, std::uint64_t restored) {

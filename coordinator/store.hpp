@@ -3,6 +3,7 @@
 // World: programs.
 #pragma once
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ class Store {
   // What the manifest says of computation, time and host is filled in here.
   Status commit(store::Manifest manifest) const;
   void remove_generation(std::uint64_t generation) const;
-  // Removes all but the newest `keep` committed generations, and uncommitted ones before the newest committed one.
-  void prune(std::uint64_t keep) const;
+  // Removes all but the newest `keep` committed generations, uncommitted ones before the newest committed one, and the logs of parts that are in no
+  // generation that stays; but not of those in `running`, whose coordinators write them.
+  void prune(std::uint64_t keep, const std::vector<std::string>& running) const;
   std::vector<std::uint64_t> committed() const;
 
   // DIR/coordinator: where the running coordinator is, and the key; mode 0600. `port` is where nodes connect to, 0 for nowhere;
@@ -39,6 +41,8 @@ class Store {
   void retract();
 
  private:
+  void prune_logs(std::set<std::string> wanted) const;
+
   bool is_published_ = false;
   std::string directory_;
   std::string computation_;
@@ -57,11 +61,5 @@ Result<RootAddress> read_root_address(const std::string& store);
 
 // Makes the images of one node durable, their directory, and the program's own files that they name (written_files.hpp). Blocks while data goes to disk.
 Status sync_part(const std::vector<store::ManifestImage>& images);
-
-// This node's name.
-std::string host_name();
-
-// 2*bytes hex digits from the kernel's random numbers.
-std::string random_hex(std::size_t bytes);
 
 }  // namespace stasis::coordinator

@@ -16,6 +16,7 @@
 
 #include "core/environment.hpp"
 #include "launch_proxy/drained.hpp"
+#include "launch_proxy/srun_nodes.hpp"
 #include "launch_proxy/srun_process.hpp"
 #include "launch_proxy/streams.hpp"
 
@@ -51,6 +52,14 @@ std::string content_of(const std::string& path) {
 std::string target_of(const std::string& link) {
   std::error_code none;
   return std::filesystem::read_symlink(link, none).string();
+}
+
+constexpr const char* kNodes = "SLURM_JOB_NODELIST";
+
+std::string value_in(const std::vector<std::string>& environment, const std::string& name) {
+  for (const std::string& one : environment)
+    if (one.starts_with(name + "=")) return one.substr(name.size() + 1);
+  return {};
 }
 
 bool set_nonblocking(int fd) { return ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) == 0; }
@@ -95,6 +104,7 @@ Status Proxy::start() {
   how.arguments = arguments_;
   launch_.store = target_of(in_run_directory(run_directory::kStoreLink));
   how.environment = srun_environment(environ, launch_, content_of(in_run_directory(run_directory::kEnvironment)));
+  if (launch_.again) how.arguments = on_new_nodes(arguments_, variable(kNodes).value_or(""), value_in(how.environment, kNodes), expand_by_scontrol);
   how.shares_group = output_.own_terminal || ::isatty(STDIN_FILENO) == 1;
   Status connected = connect_streams(how.streams);
   Result<pid_t> started = connected ? start_srun(how, inherited_) : Result<pid_t>(connected.error());

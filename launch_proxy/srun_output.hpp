@@ -1,8 +1,6 @@
 // What an srun command line, with its environment, says about where the tasks' output goes.
 //
-// Only what concerns us is read, the way srun reads it (getopt, abbreviations, options of several components separated by ":", environment
-// variables that options override). An option that we do not know (another plugin's) is taken to have an argument if a word follows it:
-// then at worst a launch is thought to bypass us that does not.
+// By its options (srun_options.hpp), which override environment variables.
 // World: programs.
 #pragma once
 #include <functional>

@@ -44,11 +44,12 @@ Result<Generation> read_generation(const files::path& directory, std::uint64_t n
   generation.number = number;
   generation.computation = manifest.computation;
   if (const store::ManifestPart* found = manifest.part(part)) generation.part = *found;
-  else if (part == store_layout::kRootPart) generation.part = {part, manifest.host, "", 1, manifest.root};
+  else if (part == store_layout::kRootPart) generation.part = {part, manifest.host, "", 1, manifest.root, ""};
   else return error(ErrorCode::no_generation, directory.string()).with("it has no part " + part);
   for (const store::ManifestPart& other : manifest.parts)
     if (other.name != part)
       for (const store::ManifestImage& image : manifest.images_of(other.name)) generation.elsewhere.push_back({image.path, image.bytes, image.digest});
+  generation.manifest = manifest;
   for (const store::ManifestImage& image : manifest.images_of(part)) generation.images.push_back({image.path, image.bytes, image.digest});
   return generation;
 }
@@ -108,6 +109,12 @@ Result<std::uint64_t> restored_generation(const std::string& directory) {
   const std::uint64_t number = root.is_object() ? root.value("restored", std::uint64_t{0}) : 0;
   if (number == 0) return error(ErrorCode::no_coordinator, directory).with("no restart of the computation waits for its parts");
   return number;
+}
+
+Result<std::string> key_of(const std::string& directory) {
+  const nlohmann::json root = read_coordinator(directory);
+  if (!root.is_object() || !root.contains("key")) return error(ErrorCode::no_coordinator, directory);
+  return root.value("key", "");
 }
 
 Status check_not_running(const std::string& directory, const std::string& part) {

@@ -19,6 +19,7 @@ struct Generation {
   std::vector<ImageFile> images;     // with absolute paths
   std::vector<ImageFile> elsewhere;  // those of the other parts
   store::ManifestPart part;          // its first process is 0 if the manifest does not say
+  store::Manifest manifest;          // of all parts
 };
 
 // Whether `directory` is a store of this user. Errors: no_store, foreign_store.
@@ -30,6 +31,9 @@ Result<std::vector<Generation>> candidates(const std::string& directory, std::ui
 
 // The generation that the store's root coordinator is bringing back: the other parts have no choice. Errors: no_coordinator.
 Result<std::uint64_t> restored_generation(const std::string& directory);
+
+// The key of the running computation. Errors: no_coordinator.
+Result<std::string> key_of(const std::string& directory);
 
 // Refuses when the coordinator of `part` answers on this node: the root, for which the store is asked, or that of another part. A file left by one that
 // is gone, or that was on a node that is gone, is no hindrance; one that is just ending is waited for. Errors: still_running.

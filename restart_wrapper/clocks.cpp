@@ -1,9 +1,10 @@
 // Clocks that go on, see clocks.hpp.
-// World: programs, inside the new namespace.
+// World: programs, inside the new namespace if there is one.
 #include "restart_wrapper/clocks.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include <fstream>
 #include <string>
 
+#include "core/environment.hpp"
+#include "core/registry/member_table.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -47,9 +50,8 @@ std::string line(const char* name, std::int64_t offset) {
   return std::string(name) + " " + std::to_string((offset - nanoseconds) / kSecond) + " " + std::to_string(nanoseconds) + "\n";
 }
 
-}  // namespace
-
-Status continue_clocks(const Computation& computation) {
+// What is to be added to the caller's clocks so that they go on.
+ClockOffsets offsets_from(const Computation& computation) {
   std::int64_t monotonic = 0, boottime = 0, realtime = 0;  // the latest that any process can have seen
   for (const image::Image& image : computation.members) {
     const image::ProcessRecord& process = image.process();
@@ -58,14 +60,32 @@ Status continue_clocks(const Computation& computation) {
     realtime = std::max(realtime, static_cast<std::int64_t>(process.checkpoint_realtime_ns));
   }
   boottime = std::max(boottime, monotonic);  // images of before it was recorded
-  if (::unshare(kNewTime) != 0) return {};
-  const Offsets before = inherited();
   const std::int64_t away = std::max(std::int64_t{0}, now_ns(CLOCK_REALTIME) - realtime);
-  const std::string text = line("monotonic", before.monotonic + monotonic - now_ns(CLOCK_MONOTONIC)) +
-                           line("boottime", before.boottime + boottime + away - now_ns(CLOCK_BOOTTIME));
+  return {monotonic - now_ns(CLOCK_MONOTONIC), boottime + away - now_ns(CLOCK_BOOTTIME)};
+}
+
+}  // namespace
+
+Result<bool> continue_clocks(const Computation& computation) {
+  if (::unshare(kNewTime) != 0) return false;
+  const Offsets before = inherited();
+  const ClockOffsets more = offsets_from(computation);
+  const std::string text = line("monotonic", before.monotonic + more.monotonic_ns) + line("boottime", before.boottime + more.boottime_ns);
   const UniqueFd file(::open(kOffsets, O_WRONLY | O_CLOEXEC));
-  if (file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return {};
-  return errno == EPERM ? Status() : Status(system_error("set the clocks of a time namespace", -errno));  // root without CAP_SYS_TIME, in a container
+  if (file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return true;
+  if (errno == EPERM) return false;  // root without CAP_SYS_TIME, in a container
+  return system_error("set the clocks of a time namespace", -errno);
+}
+
+Status offset_clocks(const Computation& computation, const std::string& run_directory) {
+  const std::string path = run_directory + "/" + run_directory::kMembers;
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return system_error("open " + path, -errno);
+  void* const place = ::mmap(nullptr, kMemberTableBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (place == MAP_FAILED) return system_error("map " + path, -errno);
+  MemberTable(place).set_clock_offsets(offsets_from(computation));
+  ::munmap(place, kMemberTableBytes);
+  return {};
 }
 
 }  // namespace stasis::restart

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,16 +23,22 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "core/environment.hpp"
 #include "core/run_directory.hpp"
 #include "core/image/states/terminal.hpp"
+#include "core/proto/framed.hpp"
+#include "core/proto/messages.hpp"
 #include "core/store/manifest.hpp"
 #include "core/sys/terminal_modes.hpp"
 #include "restart_wrapper/birth.hpp"
+#include "restart_wrapper/choose.hpp"
 #include "restart_wrapper/clocks.hpp"
 #include "restart_wrapper/control.hpp"
+#include "restart_wrapper/coordinator_voice.hpp"
 #include "restart_wrapper/kinds/file_locks.hpp"
+#include "restart_wrapper/meeting.hpp"
 #include "restart_wrapper/member.hpp"
 #include "restart_wrapper/shared_memory.hpp"
 #include "restart_wrapper/system_v.hpp"
@@ -48,6 +55,12 @@ constexpr int kDeadlineMs = 60'000;
 // Where the coordinator finds what it is given (stasis-coordinator(8): --ready-fd, --streams).
 constexpr int kReadyFd = 3, kTaskOutput = 4, kTaskError = 5;
 
+// An attempt that is off, or a program that nobody stands for any more. Async-signal-safe.
+[[noreturn]] void leave(const FirstProcess& how) {
+  if (!how.identity.in_namespace) end_all_children();
+  ::_exit(1);
+}
+
 class Attempt {
  public:
   Attempt(Site& site, const FirstProcess& how) : site_(site), how_(how) {}
@@ -55,21 +68,28 @@ class Attempt {
   Status make() {
     STASIS_TRY(furnish_namespace(how_.identity));
     site_.first_process = ::getpid();
-    if (how_.identity.in_namespace) STASIS_TRY(continue_clocks(*site_.computation));
+    bool clocks_go_on = false;
+    if (how_.identity.in_namespace) {
+      STASIS_TRY_VALUE(clocks_go_on, continue_clocks(*site_.computation));
+    }
     ::prctl(PR_SET_NAME, "stasis-init", 0, 0, 0);
     if (site_.tree.first_leads_session) ::setsid();
     if (site_.tree.first_leads_group) ::setpgid(0, 0);
     STASIS_TRY(prepare_status_pipe());
     if (how_.identity.in_namespace) raise_last_id();
+    if (how_.manifest.parts.size() > 1) STASIS_TRY(meeting_.emplace(how_.manifest, how_.part, site_.control_fd).open());
     STASIS_TRY(start_coordinator());
+    if (meeting_) STASIS_TRY(prepare_meeting());
     if (!how_.identity.in_namespace) STASIS_TRY(translate_ids());
+    if (!clocks_go_on) STASIS_TRY(offset_clocks(*site_.computation, run_directory_of(site_.computation->id)));
     STASIS_TRY(recreate_descriptions());
     std::uint64_t cursor = site_.shared.start;
     STASIS_TRY(recreate_system_v(site_, cursor));
     STASIS_TRY(recreate_shared_memory(site_, cursor));
     STASIS_TRY(make_tree());
     STASIS_TRY(collect_successes());
-    return wait_for_coordinator("running", -1);  // on other nodes it may take as long as it takes; the root sees who is lost
+    STASIS_TRY(meet_others());
+    return coordinator_.wait_for("running", -1, site_.control_fd);  // on other nodes it may take as long as it takes; the root sees who is lost
   }
 
   // Sends `event`, with a pidfd of the program's first process when it is alive.
@@ -82,8 +102,9 @@ class Attempt {
  private:
   Status prepare_status_pipe();
   Status start_coordinator();
+  Status prepare_meeting();
+  Status meet_others();
   Status translate_ids();
-  Status wait_for_coordinator(std::string_view wanted, int deadline_ms);
   Status recreate_descriptions();
   Status complete_descriptions();
   std::vector<const Description*> all_of(const Kind& kind) const;
@@ -104,8 +125,9 @@ class Attempt {
   const FirstProcess& how_;
   Workshop workshop_;
   int status_reader_ = -1;
-  int coordinator_ = -1;           // what the coordinator says of itself
-  std::string said_;               // by it, and not taken yet
+  CoordinatorVoice coordinator_;
+  std::optional<Meeting> meeting_;  // of a computation of several parts
+  std::string key_;                // of the computation
   std::map<int, int> members_;     // pid -> pidfd of processes that must not end now
   std::map<int, int> open_;        // those that have not reported success
 };
@@ -176,6 +198,7 @@ Status Attempt::start_coordinator() {
     ::setenv(environment::kStdio, stdio.c_str(), 1);
     std::vector<std::string> words = how_.coordinator;
     words.insert(words.end(), {"--ready-fd", std::to_string(kReadyFd)});
+    if (meeting_) words.insert(words.end(), {"--meeting", std::to_string(meeting_->port())});
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -185,8 +208,9 @@ Status Attempt::start_coordinator() {
     ::_exit(127);
   }
   writing.reset();
-  STASIS_TRY_VALUE(coordinator_, site_.numbers.move(reading.release()));
-  return wait_for_coordinator("ready", kDeadlineMs);
+  STASIS_TRY_VALUE(const int voice, site_.numbers.move(reading.release()));
+  coordinator_ = CoordinatorVoice(voice);
+  return coordinator_.wait_for("ready", kDeadlineMs, site_.control_fd);
 }
 
 // When the coordinator has made the run directory, and before anybody of the program is there. Orphans see process 1 as their parent, in whose place we are.
@@ -200,27 +224,31 @@ Status Attempt::translate_ids() {
   return {};
 }
 
-// Waits for its next line.
-Status Attempt::wait_for_coordinator(std::string_view wanted, int deadline_ms) {
-  while (said_.find('\n') == std::string::npos) {
-    pollfd events[] = {{coordinator_, POLLIN, 0}, {site_.control_fd, POLLRDHUP, 0}};
-    const int ready = ::poll(events, 2, deadline_ms);
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready == 0) return error(ErrorCode::restore_failed, "the coordinator did not start in time");
-    if (events[1].revents != 0) ::_exit(1);
-    char bytes[512];
-    const ssize_t got = ::read(coordinator_, bytes, sizeof bytes);
-    if (got <= 0) return error(ErrorCode::restore_failed, "the coordinator ended before it was " + std::string(wanted));
-    said_.append(bytes, static_cast<std::size_t>(got));
-  }
-  const std::string line = said_.substr(0, said_.find('\n'));
-  said_.erase(0, line.size() + 1);
-  if (line == wanted) return {};
-  // Its reason, in the words of the catalogue; what those say of the restart we say ourselves.
-  std::string_view reason = line;
-  for (const std::string& start : {std::string("error: "), std::string(describe(ErrorCode::restore_failed).text) + ": "})
-    if (reason.starts_with(start)) reason.remove_prefix(start.size());
-  return wanted == "ready" ? error(ErrorCode::restore_failed, reason).with("the coordinator did not start") : error(ErrorCode::restore_failed, reason);
+// The key is the running computation's, which the root coordinator has made.
+Status Attempt::prepare_meeting() {
+  STASIS_TRY_VALUE(key_, key_of(how_.store));
+  meeting_->take_voice(coordinator_, key_);
+  workshop_.meeting = &*meeting_;
+  return {};
+}
+
+// When the processes are there, which launch other parts. Nothing runs on before the coordinator knows that all connections are there.
+Status Attempt::meet_others() {
+  if (!meeting_) return {};
+  STASIS_TRY(meeting_->call_all());
+  proto::Request connected;
+  connected.verb = proto::Verb::connected;
+  connected.key = key_;
+  const std::string bytes = proto::framed(connected), path = coordinator_socket_of(site_.computation->id);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  char answer;
+  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()) || ::recv(connection.get(), &answer, sizeof answer, 0) <= 0)
+    return system_error("tell the coordinator that the connections are there", -errno);
+  return {};
 }
 
 Status Attempt::recreate_descriptions() {
@@ -233,6 +261,7 @@ Status Attempt::recreate_descriptions() {
   workshop_.cut_directory = store::generation_directory(how_.store, site_.computation->generation) + "/cut/" + how_.part;
   for (const Kind& kind : kinds())
     if (const auto all = all_of(kind); !all.empty()) STASIS_TRY(kind.recreate(workshop_, all));
+  if (meeting_ && !meeting_->has_received()) STASIS_TRY(meeting_->receive({}, {}));  // there are no sockets, but others may look for them
   site_.fds = workshop_.fds;
   site_.late = workshop_.late;
   site_.terminals = workshop_.terminals;
@@ -375,7 +404,7 @@ Result<image::RestoreFailure> Attempt::next_report(int timeout_ms) {
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return system_error("wait for the processes", -errno);
     if (ready == 0) return error(ErrorCode::restore_failed, "the processes did not get on in time");
-    if (events[1].revents != 0) ::_exit(1);
+    if (events[1].revents != 0) leave(how_);
     if (events[0].revents & POLLIN) {
       image::RestoreFailure report;
       if (::read(status_reader_, &report, sizeof report) == sizeof report) return report;
@@ -398,6 +427,37 @@ Error Attempt::from_report(const image::RestoreFailure& report) const {
       return failure.with(file ? image.path() : "process " + std::to_string(report.pid) + " " + std::string(image.process().program));
     }
   return failure.with("process " + std::to_string(report.pid));
+}
+
+// What the handler of the outer process's end needs.
+int control_of_outer = -1;
+const FirstProcess* self = nullptr;
+
+// The outer process has ended: it has said so before, or it has been killed, and nobody is to think that the program ended while it runs on.
+void handle_outer_end(int) {
+  const int saved = errno;
+  char farewell = 0;
+  const ssize_t got = ::recv(control_of_outer, &farewell, sizeof farewell, MSG_DONTWAIT | MSG_PEEK);
+  const bool is_there = got < 0 && errno == EAGAIN;
+  if (got <= 0 && !is_there) leave(*self);
+  errno = saved;
+}
+
+// By the signal of a parent's death. Not before the processes are forked, who would have the handler, too: until then the end of the outer process is seen when something is waited for.
+// A SIGHUP from anybody else changes nothing.
+void end_with_outer_process(const Site& site, const FirstProcess& how) {
+  control_of_outer = site.control_fd;
+  self = &how;
+  struct sigaction action{};
+  action.sa_handler = handle_outer_end;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGHUP, &action, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0);
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGHUP);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  handle_outer_end(0);  // it may have ended before
 }
 
 // Waits for everybody: our children, and all whose parents have ended.
@@ -436,11 +496,12 @@ void run_first_process(Site& site, const FirstProcess& how) {
   Attempt attempt(site, how);
   if (const Status status = attempt.make(); !status.ok()) {
     attempt.tell(Event::failed, status.error(), -1);
-    ::_exit(1);
+    leave(how);
   }
   attempt.tell(Event::restored, Error{}, attempt.root_pidfd());
   if (!how.identity.in_namespace) ::prctl(PR_SET_PTRACER, 0, 0, 0, 0);
   let_go(site, how);
+  end_with_outer_process(site, how);
   reap(site);
 }
 

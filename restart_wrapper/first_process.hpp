@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/environment.hpp"
+#include "core/store/manifest.hpp"
 #include "restart_wrapper/namespace.hpp"
 #include "restart_wrapper/site.hpp"
 
@@ -16,6 +17,7 @@ struct FirstProcess {
   Identity identity;
   std::string store;                        // absolute
   std::string part = store_layout::kRootPart;  // of the computation
+  store::Manifest manifest;                 // of the generation
   std::vector<std::string> coordinator;     // its program and arguments, without --ready-fd
   bool passes_streams = false;              // the coordinator gets stdio[1] and stdio[2] as descriptors 4 and 5 (its option --streams)
   bool share_session = false;

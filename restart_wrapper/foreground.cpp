@@ -32,6 +32,7 @@
 #include "core/proto/messages.hpp"
 #include "core/sys/terminal_modes.hpp"
 #include "restart_wrapper/control.hpp"
+#include "restart_wrapper/namespace.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -76,9 +77,9 @@ void wait_until_all_wait(pid_t first) {
     for (; waited_ms != kRedrawPatienceMs && ::kill(pid, 0) == 0 && !is_waiting(pid); ++waited_ms) ::poll(nullptr, 0, 1);
 }
 
-class Session {
+class StandIn {
  public:
-  Session(const Foreground& how, Signals& signals) : how_(how), signals_(signals) {}
+  StandIn(const Foreground& how, Signals& signals) : how_(how), signals_(signals) {}
 
   Outcome wait() {
     while (!done_) {
@@ -115,7 +116,7 @@ class Session {
   Outcome outcome_;
 };
 
-void Session::take_message() {
+void StandIn::take_message() {
   ControlMessage message;
   iovec part{&message, sizeof message};
   alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
@@ -158,7 +159,7 @@ void Session::take_message() {
 }
 
 // The terminal is another one, or shows what has been written to it since: who draws on it draws again, as after a change of its size. Nobody else minds.
-void Session::redraw() const {
+void StandIn::redraw() const {
   if (!how_.has_terminal) return;
   const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   const pid_t group = terminal ? ::tcgetpgrp(terminal.get()) : -1;
@@ -169,18 +170,14 @@ void Session::redraw() const {
 
 // Everything in the namespace ends with its first process, and is gone when that has been waited for. Where there is none those become our children whose parents end, and
 // end likewise.
-void Session::end_first_process() {
+void StandIn::end_first_process() {
   ::kill(how_.first_process, SIGKILL);
   while (::waitpid(how_.first_process, nullptr, 0) < 0 && errno == EINTR) {
   }
-  if (how_.in_namespace) return;
-  do {
-    std::ifstream children("/proc/thread-self/children");
-    for (pid_t child = 0; children >> child;) ::kill(child, SIGKILL);
-  } while (::waitpid(-1, nullptr, __WALL) > 0 || errno == EINTR);
+  if (!how_.in_namespace) end_all_children();
 }
 
-void Session::take_signal() {
+void StandIn::take_signal() {
   signalfd_siginfo info;
   if (::read(signals_.fd, &info, sizeof info) != sizeof info) return;
   const int signal = static_cast<int>(info.ssi_signo);
@@ -190,7 +187,7 @@ void Session::take_signal() {
   if (signal == SIGTSTP) ::raise(SIGSTOP);
 }
 
-void Session::hold(int signal) {
+void StandIn::hold(int signal) {
   std::vector<int>& held = signals_.held;
   const bool again = std::find(held.begin(), held.end(), signal) != held.end();
   if (signal == SIGINT && again) {
@@ -207,18 +204,18 @@ void Session::hold(int signal) {
 }
 
 // What the terminal's keys made goes to the program too: it may have come before any process of the program was there to get it.
-void Session::deliver_held() {
+void StandIn::deliver_held() {
   const std::vector<int> held = std::exchange(signals_.held, {});
   for (const int signal : held) deliver(signal);
   if (std::find(held.begin(), held.end(), SIGTSTP) != held.end()) ::raise(SIGSTOP);
 }
 
-void Session::deliver(int signal) {
+void StandIn::deliver(int signal) {
   if (how_.batch && (signal == SIGTERM || signal == SIGURG)) return offer(signal);
   if (signal != SIGURG) pass_on(signal);
 }
 
-void Session::pass_on(int signal) {
+void StandIn::pass_on(int signal) {
   if (root_) ::syscall(SYS_pidfd_send_signal, root_.get(), signal, nullptr, 0);
 }
 
@@ -229,7 +226,7 @@ bool send_message(int fd, const Message& message) {
 }
 
 // Offers a notice to the coordinator. If that cannot be reached the program gets the signal.
-void Session::offer(int signal) {
+void StandIn::offer(int signal) {
   if (notice_) return;  // the coordinator is at it
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -248,7 +245,7 @@ void Session::offer(int signal) {
   notice_ = std::move(connection);
 }
 
-void Session::take_answer() {
+void StandIn::take_answer() {
   std::array<char, 512> bytes{};
   const ssize_t got = ::recv(notice_.get(), bytes.data(), bytes.size(), 0);
   proto::FrameHeader header;
@@ -287,7 +284,8 @@ Outcome stand_in_for_program(const Foreground& how, Signals& signals) {
   const pid_t foreground = terminal >= 0 ? ::tcgetpgrp(terminal) : -1;
   sys::TerminalModes modes;
   const bool has_modes = how.has_terminal && sys::get_modes(terminal, modes) == 0;
-  const Outcome outcome = Session(how, signals).wait();
+  const Outcome outcome = StandIn(how, signals).wait();
+  if (outcome.restored) ::send(how.control_fd, &kFarewell, sizeof kFarewell, MSG_NOSIGNAL);  // what runs in the background goes on
   // A program that ends by itself leaves the terminal as it wants to; a killed one, or one that was never there, does not.
   if (has_modes && (!outcome.restored || outcome.killed)) sys::set_modes(terminal, modes);
   if (foreground == ::getpgrp() && ::tcgetpgrp(terminal) != foreground) ::tcsetpgrp(terminal, foreground);

@@ -30,6 +30,9 @@ Result<int> fork_into_namespace(const Identity& identity, Session session, bool 
 // would. Errors: no_namespace with the step.
 Status furnish_namespace(const Identity& identity);
 
+// Ends all children of the calling thread, and those who become its children thereby: everybody, where it adopts those whose parents end. Async-signal-safe.
+void end_all_children();
+
 // Finds out whether both will work, by trying them, and which process ids can be had inside: those below the returned number. A pid namespace has a limit of its own
 // since Linux 6.14, which a program that was restarted before can have come to use; before that it is the machine's. Errors: theirs.
 Result<long> check_namespace();

@@ -99,7 +99,7 @@ class Restart {
   Status try_one(const Generation& generation);
   Status print_dry_run(const Computation& computation, Site& site);
   Status prepare(const Computation& computation, Site& site);
-  Status attempt(const Computation& computation, Site& site, const store::ManifestPart& part, IdMode ids);
+  Status attempt(const Computation& computation, Site& site, const Generation& generation, IdMode ids);
   std::vector<std::string> coordinator_command(const Computation& computation, const store::ManifestPart& part) const;
   bool is_part() const { return options_.part != store_layout::kRootPart; }
 
@@ -171,7 +171,7 @@ Status Restart::try_one(const Generation& generation) {
   Site site;
   STASIS_TRY(prepare(computation, site));
   if (options_.dry_run) return print_dry_run(computation, site);
-  const Status status = attempt(computation, site, generation.part, ids);
+  const Status status = attempt(computation, site, generation, ids);
   ::munmap(reinterpret_cast<void*>(site.parking.start), site.vdso_refuge.end - site.parking.start);
   return status;
 }
@@ -225,7 +225,7 @@ std::vector<std::string> Restart::coordinator_command(const Computation& computa
   return words;
 }
 
-Status Restart::attempt(const Computation& computation, Site& site, const store::ManifestPart& part, IdMode ids) {
+Status Restart::attempt(const Computation& computation, Site& site, const Generation& generation, IdMode ids) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("create a socket pair", -errno);
   UniqueFd outer(ends[0]), inner(ends[1]);
@@ -238,8 +238,9 @@ Status Restart::attempt(const Computation& computation, Site& site, const store:
   FirstProcess first;
   first.identity = identity(ids == IdMode::in_namespace);
   first.store = store_;
-  first.part = part.name;
-  first.coordinator = coordinator_command(computation, part);
+  first.part = generation.part.name;
+  first.manifest = generation.manifest;
+  first.coordinator = coordinator_command(computation, generation.part);
   first.passes_streams = is_part();
   first.share_session = share_session_;
   first.has_terminal = has_terminal_;

@@ -77,25 +77,39 @@ TEST(Election, GivesEachPartOfMemoryToOne) {
 
 proto::SharedEntry socket_entry(std::uint64_t inode, std::uint64_t other_end) { return {proto::SharedKind::description, 8, inode, 0, 3, other_end}; }
 
-TEST(Lenders, OneMemberLendsToTheRecorderOfTheOtherEnd) {
-  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(1, 0), socket_entry(2, 7)}}, {11, {socket_entry(2, 7)}}, {12, {socket_entry(7, 0)}}, {13, {socket_entry(7, 2)}}};
-  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}, {2, false}}}, {11, {{2, true}}}, {12, {{3, true}}}, {13, {{3, false}}}};
+TEST(Lenders, AllOthersThatHaveEitherEndLendItToTheRecorder) {
+  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(1, 0), socket_entry(2, 7)}}, {11, {socket_entry(2, 7)}}, {12, {socket_entry(2, 7), socket_entry(7, 0)}}, {13, {socket_entry(7, 2)}}};
+  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}, {2, false}}}, {11, {{2, true}}}, {12, {{2, false}, {3, true}}}, {13, {{3, false}}}};
   const auto lendings = find_lenders(inventories, answers);
-  ASSERT_EQ(lendings.size(), 1u);
-  ASSERT_EQ(lendings.at(12).size(), 1u);
-  EXPECT_EQ(lendings.at(12)[0].entry, 0u);
-  EXPECT_EQ(lendings.at(12)[0].borrower, 11);
-  EXPECT_EQ(lendings.at(12)[0].borrowed, 0u);
+  ASSERT_EQ(lendings.size(), 3u);
+  for (const auto& [pid, entry] : std::map<std::int32_t, std::uint32_t>{{10, 1}, {12, 1}, {13, 0}}) {
+    ASSERT_EQ(lendings.at(pid).size(), 1u) << "once, whether it has one end or both";
+    EXPECT_EQ(lendings.at(pid)[0].entry, entry) << "the other end, if it has both";
+    EXPECT_EQ(lendings.at(pid)[0].borrower, 11);
+    EXPECT_EQ(lendings.at(pid)[0].borrowed, 0u);
+  }
   EXPECT_TRUE(answers.at(11)[0].lent);
-  EXPECT_FALSE(answers.at(10)[1].lent) << "who does not record needs no loan";
-  EXPECT_FALSE(answers.at(13)[0].lent);
+  EXPECT_EQ(answers.at(11)[0].loans, 3u);
+  EXPECT_EQ(answers.at(10)[1].loans, 0u) << "who does not record needs no loan";
+  EXPECT_EQ(answers.at(13)[0].loans, 0u);
 }
 
-TEST(Lenders, NobodyLendsWhatTheBorrowerHasOrNobodyHas) {
-  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(2, 7), socket_entry(7, 0), socket_entry(3, 99)}}, {11, {socket_entry(7, 0)}}};
-  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}, {2, true}, {3, true}}}, {11, {{2, false}}}};
-  EXPECT_TRUE(find_lenders(inventories, answers).empty() || find_lenders(inventories, answers).at(11).empty());
-  for (const proto::ElectedEntry& entry : answers.at(10)) EXPECT_FALSE(entry.lent);
+TEST(Lenders, WhoeverHasAnEndStandsStillWhereTheBorrowerHasBoth) {
+  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(2, 7), socket_entry(7, 0)}}, {11, {socket_entry(7, 0)}}, {12, {socket_entry(8, 0)}}};
+  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}, {2, true}}}, {11, {{2, false}}}, {12, {{3, true}}}};
+  const auto lendings = find_lenders(inventories, answers);
+  ASSERT_EQ(lendings.size(), 1u);
+  EXPECT_EQ(lendings.at(11).size(), 1u);
+  EXPECT_FALSE(answers.at(10)[0].lent);
+  EXPECT_EQ(answers.at(10)[0].loans, 1u);
+}
+
+TEST(Lenders, NobodyLendsForAnEndThatNobodyHas) {
+  const std::map<std::int32_t, std::vector<proto::SharedEntry>> inventories{{10, {socket_entry(3, 99)}}, {11, {socket_entry(3, 99)}}};
+  std::map<std::int32_t, std::vector<proto::ElectedEntry>> answers{{10, {{1, true}}}, {11, {{1, false}}}};
+  EXPECT_TRUE(find_lenders(inventories, answers).empty());
+  EXPECT_FALSE(answers.at(10)[0].lent);
+  EXPECT_EQ(answers.at(10)[0].loans, 0u);
 }
 
 proto::SharedEntry queue_entry(std::uint64_t inode) { return {proto::SharedKind::description, 9, inode, 0, 3, 0, false, 0, true}; }

@@ -8,7 +8,7 @@ namespace {
 
 class RecordingNode final : public NodeLink {
  public:
-  RecordingNode(std::string name, std::string launch) : shape_{std::move(name), "host", std::move(launch), 1, 0} {}
+  RecordingNode(std::string name, std::string launch) : shape_{std::move(name), "host", std::move(launch), 1, 0, ""} {}
   void order(const Order& order) override { orders.push_back(order.kind); }
   store::ManifestPart shape() const override { return shape_; }
   std::string name() const override { return "node " + shape_.name; }

@@ -100,7 +100,7 @@ TEST_F(StoreTest, AManifestTellsTheImagesOfItsPartsApart) {
   const std::string directory = "/store/generations/000001";
   manifest.images = {{42, "a", directory + "/main/42.image", 5, 1, ""}, {43, "b", directory + "/5f3a9c01.0/43.image", 5, 1, ""}};
   EXPECT_EQ(manifest.images_of("main").size(), 2u) << "one that names no parts has all in one";
-  manifest.parts = {{"main", "n1", "", 1, 42}, {"5f3a9c01.0", "n2", "5f3a9c01", 1, 43}};
+  manifest.parts = {{"main", "n1", "", 1, 42, "10.0.0.1"}, {"5f3a9c01.0", "n2", "5f3a9c01", 1, 43, "10.0.0.2 fd00::2"}};
   ASSERT_EQ(manifest.images_of("main").size(), 1u);
   EXPECT_EQ(manifest.images_of("main").front().pid, 42);
   ASSERT_EQ(manifest.images_of("5f3a9c01.0").size(), 1u);
@@ -136,10 +136,26 @@ TEST_F(StoreTest, PrunesOldAndAbandonedGenerations) {
   for (const std::uint64_t generation : {1, 2, 4, 5}) commit(*store, generation);
   ASSERT_TRUE((*store).begin_generation(3).ok());
   ASSERT_TRUE((*store).begin_generation(6).ok());  // being written
-  (*store).prune(2);
+  (*store).prune(2, {});
   EXPECT_EQ((*store).committed(), (std::vector<std::uint64_t>{4, 5}));
   EXPECT_FALSE(files::exists(directory_ + "/generations/000003"));
   EXPECT_TRUE(files::exists(directory_ + "/generations/000006"));
+}
+
+TEST_F(StoreTest, PrunesLogsOfPartsThatAreInNoGeneration) {
+  const auto store = Store::open(directory_, false, "");
+  ASSERT_TRUE(store.ok());
+  for (const std::uint64_t generation : {1, 2, 3}) commit(*store, generation);
+  files::create_directory(directory_ + "/generations/000001/pruned.0");
+  files::create_directory(directory_ + "/generations/000003/kept.0");
+  const std::vector<std::string> logs{"coordinator.pruned.0.log", "coordinator.kept.0.log", "coordinator.running.0.log", "coordinator.log", "mine.log"};
+  for (const std::string& log : logs) std::ofstream(directory_ + "/" + log) << "line\n";
+  (*store).prune(2, {"running.0"});
+  std::vector<std::string> left;
+  for (const std::string& log : logs) {
+    if (files::exists(directory_ + "/" + log)) left.push_back(log);
+  }
+  EXPECT_EQ(left, std::vector<std::string>(logs.begin() + 1, logs.end()));
 }
 
 TEST_F(StoreTest, IsUsedOnceByANewProgram) {

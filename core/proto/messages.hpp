@@ -13,6 +13,8 @@
 //                control: Request -> coordinator: Progress* , Reply
 //   nodes        root: NodeWelcome (a challenge) -> node: NodeHello (answers it) -> root: NodeAdmitted (answers the node's) , then
 //                root: NodeOrder -> node: NodeReport, one of each a phase (coordinator/node_link.hpp); a node reports by itself what happens to it
+//   parts        of a restart, on connections that become the program's own (restart_wrapper/meeting.hpp): the later part: MeetingWelcome (a challenge)
+//                -> the earlier: MeetingHail -> the later: MeetingAnswer
 //   An Abandon from the coordinator may come in place of any answer: the member undoes what it did and resumes.
 // World: all. Field lists are appended to, never changed (codec.hpp).
 #pragma once
@@ -48,13 +50,16 @@ enum class MessageType : std::uint16_t {
   node_order = 66,
   node_report = 67,
   node_admitted = 68,
+  meeting_welcome = 96,
+  meeting_hail = 97,
+  meeting_answer = 98,
 };
 
 // member -> coordinator, first message of every connection of a member.
 struct Hello {
   static constexpr auto kType = MessageType::hello;
   std::string_view computation;     // must be the coordinator's
-  std::int32_t pid = 0;             // as the process sees itself
+  std::int32_t pid = 0;             // by which the program knows the process; the kernel may know it by another
   bool restored = false;            // the process was just brought back by a restart
   std::string_view program;         // path of the executable, for messages to people
   bool notice = false;              // a Notice follows: the process may be called for a checkpoint and not have stopped yet, this is not its answer
@@ -190,9 +195,9 @@ struct Inventory {
 struct ElectedEntry {
   std::uint64_t id = 0;       // the same number for the same resource in every process of the node, from 1
   bool recorder = false;      // this member puts the content into its image
-  bool lent = false;          // another member lends the other end: a Lent comes
-  bool empties = false;       // it is this member that takes out what is in the message queue...
-  std::uint32_t loans = 0;    // ...when so many Lent have come, one from each other member that has it
+  bool lent = false;          // the other end of a connection, of which this member takes out what is under way, is lent by another
+  bool empties = false;       // it is this member that takes out what is in the message queue
+  std::uint32_t loans = 0;    // both only when so many Lent have come, one from each other member that has the queue, or either end
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("id", self.id);
@@ -207,7 +212,7 @@ struct ElectedEntry {
 struct Lending {
   std::uint32_t entry = 0;     // of its own Inventory
   std::int32_t borrower = 0;   // pid of the member that borrows
-  std::uint32_t borrowed = 0;  // entry of that one's Inventory which it is the other end of, or the same message queue
+  std::uint32_t borrowed = 0;  // entry of that one's Inventory which it is either end of, or the same message queue
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("entry", self.entry);
@@ -311,7 +316,7 @@ struct NoticeAnswer {
   }
 };
 
-enum class Verb : std::uint8_t { checkpoint = 1, kill = 2, status = 3, stop = 4, register_root = 5, drained = 6 };
+enum class Verb : std::uint8_t { checkpoint = 1, kill = 2, status = 3, stop = 4, register_root = 5, drained = 6, connected = 7 };
 
 // control -> coordinator.
 struct Request {
@@ -385,7 +390,9 @@ struct NodeHello {
   std::uint32_t parts = 1;      // of how many parts that launch consists
   std::uint64_t restored = 0;   // the generation that it brings back, 0 for new processes
   std::string_view challenge;   // 32 random hex digits, for the root to answer
-  std::string_view proof;       // coordinator/authentication.hpp, of the root's challenge
+  std::string_view proof;       // core/proto/authentication.hpp, of the root's challenge
+  std::string_view addresses;   // of the node, as words of text: by these the other ends of its connections know it
+  std::uint16_t meeting = 0;    // of a restart: the port at which the part's connections to others are made anew
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("computation", self.computation);
@@ -396,6 +403,8 @@ struct NodeHello {
     archive("restored", self.restored);
     archive("challenge", self.challenge);
     archive("proof", self.proof);
+    archive("addresses", self.addresses);
+    archive("meeting", self.meeting);
   }
 };
 
@@ -418,6 +427,7 @@ enum class NodeOrderKind : std::uint8_t {
   end = 6,       // end all processes, then report ended
   look = 8,      // say which launches wait here, then report looked; nobody is stopped
   drain = 9,     // put a drain marker behind what your tasks have written, then report drained
+  meet = 10,     // another part of a restart is there: this is where it meets the others; no report
   deliver = 7,   // the notice that you reported is not met by a checkpoint: send its signal to your first process; no report
 };
 
@@ -428,12 +438,18 @@ struct NodeOrder {
   std::uint64_t generation = 0;
   bool exit_after = false;      // the computation ends when this checkpoint is committed
   std::int32_t signal = 0;      // deliver
+  std::string_view part;        // meet: name of the part...
+  std::string_view address;     // ...address of its node, as the root sees it...
+  std::uint16_t port = 0;       // ...and port
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("kind", self.kind);
     archive("generation", self.generation);
     archive("exit_after", self.exit_after);
     archive("signal", self.signal);
+    archive("part", self.part);
+    archive("address", self.address);
+    archive("port", self.port);
   }
 };
 
@@ -508,6 +524,81 @@ struct NodeReport {
     archive("images", self.images);
     archive("launches", self.launches);
     archive("streams", self.streams);
+  }
+};
+
+// later part -> earlier part, first message of the connection.
+struct MeetingWelcome {
+  static constexpr auto kType = MessageType::meeting_welcome;
+  std::string_view challenge;   // 32 random hex digits
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("challenge", self.challenge);
+  }
+};
+
+// What was in the receive queue of one end of a TCP connection, a piece of it.
+struct QueuedBytes {
+  std::string_view bytes;
+  bool urgent = false;          // the one byte of TCP's urgent data
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("bytes", self.bytes);
+    archive("urgent", self.urgent);
+  }
+};
+
+// A listener that is there again.
+struct ListenerPlace {
+  std::string_view name;        // its old address (struct sockaddr)
+  std::uint16_t port = 0;       // its port now
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("name", self.name);
+    archive("port", self.port);
+  }
+};
+
+// earlier part -> later part. This end of the connection (of the addresses `name` and `peer`) looks for its other one; or, with `is_all`, the part has no more ends to ask for.
+struct MeetingHail {
+  static constexpr auto kType = MessageType::meeting_hail;
+  std::string_view part;                // the sender's name
+  std::string_view proof;               // core/proto/authentication.hpp, of the challenge
+  bool is_all = false;
+  std::string_view name;                // struct sockaddr, as all addresses here
+  std::string_view peer;
+  Sequence<QueuedBytes> queue;          // of this end
+  Sequence<ListenerPlace> listeners;    // with is_all: of the part
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("part", self.part);
+    archive("proof", self.proof);
+    archive("is_all", self.is_all);
+    archive("name", self.name);
+    archive("peer", self.peer);
+    archive("queue", self.queue);
+    archive("listeners", self.listeners);
+  }
+};
+
+enum class MeetingOutcome : std::uint8_t {
+  nobody = 0,     // the part does not have the other end
+  here = 1,       // this connection is it: after the answer come the bytes of the asking end's queue, and those of the other's are expected
+  again = 2,      // ask again at `port`, where the socket is of the family that it must be of
+  listening = 3,  // nobody has accepted it yet: the listener is at `port`
+};
+
+// later part -> earlier part.
+struct MeetingAnswer {
+  static constexpr auto kType = MessageType::meeting_answer;
+  MeetingOutcome outcome{};
+  std::uint16_t port = 0;
+  Sequence<QueuedBytes> queue;          // here: of the end that answers
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& archive) {
+    archive("outcome", self.outcome);
+    archive("port", self.port);
+    archive("queue", self.queue);
   }
 };
 

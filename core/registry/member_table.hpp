@@ -7,6 +7,7 @@
 // wrapper writes `exec` before the old program is gone. Nobody erases slots: the node coordinator drops a slot whose time is older than
 // the process that now has the id (field 22 of /proc/PID/stat, in ticks of 10 ms, rounded down).
 // Slot 0, which is no process's, says whether the computation has an id table beside it (id_table.hpp), and whether any of its processes has asked for a System V object.
+// Behind the slots is how far the program's clocks are ahead of the machine's, where a restart could not set those.
 // Whoever maps the file has a shared flock(2) on it, which lives as long as the mapping: by that others know that the run directory is in use.
 // Writers: any thread of any member, also in a vfork child, without a lock. Reader: the node coordinator.
 // World: all.
@@ -26,7 +27,12 @@ enum class MemberState : std::uint8_t {
 };
 
 inline constexpr std::size_t kMemberSlots = 4u << 20;  // PID_MAX_LIMIT, include/linux/threads.h
-inline constexpr std::size_t kMemberTableBytes = kMemberSlots * sizeof(std::uint64_t);
+
+// What is to be added to the kernel's clocks that count from a machine's start, in nanoseconds: to CLOCK_MONOTONIC, _RAW and _COARSE, and to CLOCK_BOOTTIME.
+struct ClockOffsets {
+  std::int64_t monotonic_ns = 0, boottime_ns = 0;
+};
+inline constexpr std::size_t kMemberTableBytes = kMemberSlots * sizeof(std::uint64_t) + sizeof(ClockOffsets);
 
 // A slot: state in the upper 8 bits, CLOCK_BOOTTIME in microseconds when it was written in the lower 56.
 class MemberTable {
@@ -54,6 +60,13 @@ class MemberTable {
   void make_ids_virtual() const noexcept { set(kIdsAreVirtual); }
   bool uses_system_v() const noexcept { return has(kUsesSystemV); }
   void note_system_v() const noexcept { set(kUsesSystemV); }
+  // Set before any of the computation's processes exists.
+  void set_clock_offsets(const ClockOffsets& offsets) const noexcept {
+    if (slots_ != nullptr) *reinterpret_cast<ClockOffsets*>(slots_ + kMemberSlots) = offsets;
+  }
+  ClockOffsets clock_offsets() const noexcept {
+    return slots_ != nullptr ? *reinterpret_cast<const ClockOffsets*>(slots_ + kMemberSlots) : ClockOffsets{};
+  }
 
  private:
   static constexpr std::uint64_t kIdsAreVirtual = 1, kUsesSystemV = 2;

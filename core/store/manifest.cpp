@@ -43,7 +43,7 @@ Manifest decode(const Json& document, const std::string& directory) {
   }
   if (!document.contains("parts")) return manifest;  // written before there could be more than one
   for (const Json& part : document.at("parts"))
-    manifest.parts.push_back({part.at("name"), part.at("host"), part.at("launch"), part.at("parts"), part.at("root")});
+    manifest.parts.push_back({part.at("name"), part.at("host"), part.at("launch"), part.at("parts"), part.at("root"), part.value("addresses", "")});
   return manifest;
 }
 
@@ -87,7 +87,7 @@ std::string encode(const Manifest& manifest, const std::string& directory) {
   }
   Json parts = Json::array();
   for (const ManifestPart& part : manifest.parts)
-    parts.push_back({{"name", part.name}, {"host", part.host}, {"launch", part.launch}, {"parts", part.parts}, {"root", part.root}});
+    parts.push_back({{"name", part.name}, {"host", part.host}, {"launch", part.launch}, {"parts", part.parts}, {"root", part.root}, {"addresses", part.addresses}});
   Json document{{"format", kFormat},
                 {"computation", manifest.computation},
                 {"generation", manifest.generation},

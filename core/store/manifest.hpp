@@ -30,6 +30,7 @@ struct ManifestPart {
   std::string launch;        // id of the launch that it belongs to, empty for main
   std::uint32_t parts = 1;   // of that launch
   std::int32_t root = 0;     // pid of its first process, 0 if that has ended
+  std::string addresses;     // of its node, as words: how other parts' connections name it
 };
 
 struct Manifest {

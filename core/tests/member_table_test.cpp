@@ -44,4 +44,12 @@ TEST_F(Table, IgnoresIdsOutOfRange) {
   EXPECT_EQ(MemberTable().read(100, 0), MemberState::none);
 }
 
+TEST_F(Table, KeepsTheOffsetsOfClocks) {
+  EXPECT_EQ(table_.clock_offsets().monotonic_ns, 0);
+  table_.set_clock_offsets({-5, 7});
+  table_.write(static_cast<std::int32_t>(kMemberSlots) - 1, MemberState::running, 1);
+  EXPECT_EQ(table_.clock_offsets().monotonic_ns, -5);
+  EXPECT_EQ(table_.clock_offsets().boottime_ns, 7);
+}
+
 }  // namespace

@@ -18,6 +18,8 @@
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
 #include "hijack/virt/ids.hpp"
+#include "hijack/virt/machine_clocks.hpp"
+#include "hijack/virt/mutexes.hpp"
 #include "hijack/virt/threads.hpp"
 
 namespace stasis::hijack {
@@ -49,9 +51,12 @@ bool is_emulated() noexcept {
 __attribute__((constructor)) void start_up(int, char**, char** environment) noexcept {
   resolve_all();
   learn_thread_layout();
+  learn_mutexes();
   if (!read_settings(environment) || !map_members(nullptr)) return;
+  take_clock_offsets(offsets_of_members());
   if (ids_of_members_are_virtual() && !map_ids()) return;
   take_own_id();
+  stand_before_mutexes();
   if (is_dormant_program()) {
     settings.standing = Standing::dormant;
     write_slot(MemberState::dormant);

@@ -4,6 +4,7 @@
 
 #include "hijack/engine/aside.hpp"
 #include "hijack/engine/entry.hpp"
+#include "hijack/engine/late_signals.hpp"
 #include "hijack/engine/lending.hpp"
 #include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/link.hpp"
@@ -13,8 +14,10 @@
 #include "hijack/engine/scratch.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
+#include "hijack/engine/under_way.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/log.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -22,6 +25,9 @@ namespace {
 struct Leader {
   ucontext_t* context;
   Scratch* scratch;
+  bool is_rewound;  // its interrupted call, if there was one
+  bool was_asleep;
+  bool is_stopped;  // the other threads are
 };
 
 // Less than the coordinator's limit for this phase, for only the member can name the thread that does not stop.
@@ -29,7 +35,7 @@ constexpr std::uint64_t kStopLimitNs = 9'000'000'000;
 
 class Checkpoint {
  public:
-  explicit Checkpoint(const Leader& leader) noexcept : leader_(leader), arena_(leader.scratch->arena()), link_(arena_), lending_(link_, arena_) {}
+  explicit Checkpoint(Leader& leader) noexcept : leader_(leader), arena_(leader.scratch->arena()), link_(arena_), lending_(link_, arena_) {}
 
   void run() noexcept {
     // The threads first: while they run, a descriptor of ours could be seen, closed or inherited by a child.
@@ -50,7 +56,7 @@ class Checkpoint {
     if (stopped_) {
       ThreadState& own = saved.kept->threads[0];
       let_time_pass(leader_.context, own.note.number, clock_ns(CLOCK_MONOTONIC) - stopped_ns_, &own.slot);
-      release_threads();
+      leader_.is_stopped = true;
     }
   }
 
@@ -58,7 +64,7 @@ class Checkpoint {
   // Says who is there, and hears what is wanted; false if nothing is.
   Result<bool> be_asked(proto::Begin& begin) noexcept {
     const std::string_view program = read_link("/proc/thread-self/exe", arena_);
-    STASIS_TRY(link_.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program, false}));
+    STASIS_TRY(link_.send(proto::Hello{settings.computation, programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid))), false, program, false}));
     STASIS_TRY_VALUE(const Frame frame, link_.receive());
     if (frame.type != proto::MessageType::begin) return false;
     Reader(frame.payload).record(begin);
@@ -86,6 +92,7 @@ class Checkpoint {
 
     STASIS_TRY(stopped);
     rewind_own_call(begin);
+    STASIS_TRY(let_bytes_arrive(arena_));
     STASIS_TRY(link_.send(proto::Quiesced{saved.kept->thread_count, stopped_ns_}));
     STASIS_TRY(link_.expect<proto::Elect>());
     if (Status mute = fault(Fault::member_mute); !mute.ok()) return link_.expect<proto::Resume>().error();
@@ -104,6 +111,8 @@ class Checkpoint {
     STASIS_TRY(renew_kept());
     ThreadState& own = saved.kept->threads[0];
     own.note = {};
+    std::memcpy(own.before, leader_.context->uc_mcontext.gregs, sizeof own.before);
+    own.was_asleep = false;
     describe_self(own, leader_.context);
     own.phase.store(ThreadPhase::parked);
     saved.kept->thread_count = 1;
@@ -118,6 +127,8 @@ class Checkpoint {
     CallNote note;
     const bool is_called = sys::call(SYS_gettid) == begin.called_thread;  // the kernel gives the signal to that thread if it can
     note.slept_ns = is_called ? begin.leader_slept_ns : 0;
+    leader_.is_rewound = true;
+    own.was_asleep = leader_.was_asleep = note.slept_ns != 0;
     own.note.number = rewind_call(leader_.context, note, &own.slot);
   }
 
@@ -133,7 +144,7 @@ class Checkpoint {
     }
   }
 
-  const Leader& leader_;
+  Leader& leader_;
   Arena arena_;
   Link link_;
   Lending lending_;
@@ -141,17 +152,27 @@ class Checkpoint {
   bool stopped_ = false;
 };
 
+void run_checkpoint(Leader& leader) noexcept {
+  Scratch scratch;
+  if (const Status status = scratch.map(); !status.ok()) return log("no checkpoint", status.error());
+  leader.scratch = &scratch;
+  stasis_call_on_stack(
+      &leader, [](void* argument) { Checkpoint(*static_cast<Leader*>(argument)).run(); }, scratch.stack_top());
+}
+
 }  // namespace
 
 void lead_checkpoint(ucontext_t* context) noexcept {
-  Scratch scratch;
-  if (const Status status = scratch.map(); !status.ok()) return log("no checkpoint", status.error());
-  Leader leader{context, &scratch};
-  stasis_call_on_stack(
-      &leader, [](void* argument) { Checkpoint(*static_cast<const Leader*>(argument)).run(); }, scratch.stack_top());
-  // Not stopped, or stopped and gone on: an interrupted call of our own goes on too, whether or not there was a checkpoint.
+  greg_t before[NGREG];
+  std::memcpy(before, context->uc_mcontext.gregs, sizeof before);
+  Leader leader{context, nullptr, false, false, false};
+  run_checkpoint(leader);
+  // An interrupted call of our own goes on, whether or not there was a checkpoint.
   static constinit timespec slot{};
-  rewind_call(context, CallNote{}, &slot);
+  if (!leader.is_rewound) rewind_call(context, CallNote{}, &slot);
+  let_signals_interrupt(*context, before, leader.was_asleep);
+  // Last: while the main thread blocks all signals, those that are ignored by default reach others, and end their calls.
+  if (leader.is_stopped) release_threads();
 }
 
 }  // namespace stasis::hijack

@@ -6,7 +6,6 @@
 
 #include "hijack/kinds/message_queue.hpp"
 #include "hijack/kinds/queue_refill.hpp"
-#include "hijack/kinds/socket_diag.hpp"
 
 namespace stasis::hijack {
 
@@ -27,40 +26,33 @@ Status Lending::exchange(const proto::Elected& elected, Descriptors& all) noexce
   });
   STASIS_TRY(std::move(lending));
   std::uint32_t expected = 0, next = 0;
+  elected.entries.for_each([&](const proto::ElectedEntry& entry) { expected += entry.loans; });
+  Borrowed loans(arena_);
+  for (; expected != 0; --expected) STASIS_TRY(borrow(all, loans));
+  // Only now: whoever could touch what is taken out stands still until the loans are given back.
   Status own;
   elected.entries.for_each([&](const proto::ElectedEntry& entry) {
     const std::uint32_t index = next++;
     if (index >= all.descriptions.size() || !own.ok()) return;
     Description& description = all.descriptions[index];
-    expected += entry.loans;
-    if (description.other_end == 0 || !entry.recorder) return;
-    if (entry.lent) return void(++expected);
-    for (const Description& other : all.descriptions)  // both ends are this process's
-      if (other.record.inode == description.other_end && other.record.kind == image::DescriptionKind::socket) {
-        own = refill(description, other.fd);
-        return;
-      }
-  });
-  STASIS_TRY(std::move(own));
-  Borrowed queues(arena_);
-  for (; expected != 0; --expected) STASIS_TRY(borrow(all, queues));
-  next = 0;
-  elected.entries.for_each([&](const proto::ElectedEntry& entry) {
-    const std::uint32_t index = next++;
-    if (entry.empties && own.ok() && index < all.descriptions.size()) own = record_messages(all.descriptions[index], arena_);
+    if (entry.empties) own = record_messages(description, arena_);
+    else if (description.other_end != 0 && entry.recorder) own = refill(description, entry.lent ? loans.other_end_of(index) : find_own(description.other_end, all));
   });
   return own;
 }
 
-Status Lending::borrow(Descriptors& all, Borrowed& queues) noexcept {
+Status Lending::borrow(Descriptors& all, Borrowed& loans) noexcept {
   OwnedFd other, pipe;
   STASIS_TRY_VALUE(const Frame frame, link_.receive(&other, &pipe));
   if (frame.type != proto::MessageType::lent) return error(ErrorCode::abandoned, "by the coordinator");
   proto::Lent lent;
   Reader(frame.payload).record(lent);
-  if (!other.ok() || lent.lending.borrowed >= all.descriptions.size()) return error(ErrorCode::protocol, "a loan from the coordinator");
-  Description& description = all.descriptions[lent.lending.borrowed];
-  return description.record.kind == image::DescriptionKind::message_queue ? queues.keep(pipe) : refill(description, other.get());
+  if (!other.ok() || !pipe.ok() || lent.lending.borrowed >= all.descriptions.size()) return error(ErrorCode::protocol, "a loan from the coordinator");
+  const Description& description = all.descriptions[lent.lending.borrowed];
+  struct stat status{};
+  const bool is_other_end = description.other_end != 0 && sys::call(SYS_fstat, other.get(), &status) == 0 && status.st_ino == description.other_end;
+  STASIS_TRY(loans.keep(pipe, lent.lending.borrowed, false));
+  return is_other_end ? loans.keep(other, lent.lending.borrowed, true) : Status();
 }
 
 Status Lending::lend(const proto::Lending& lending, const Descriptors& all) noexcept {
@@ -78,12 +70,19 @@ Status Lending::lend(const proto::Lending& lending, const Descriptors& all) noex
   return link_.send_with(proto::Lent{lending}, is_queue ? writing.get() : description.fd, writing.get());
 }
 
+// -1 if this process has it not.
+int Lending::find_own(std::uint64_t inode, const Descriptors& all) noexcept {
+  for (const Description& other : all.descriptions)
+    if (other.record.inode == inode && other.record.kind == image::DescriptionKind::socket) return other.fd;
+  return -1;
+}
+
+// Without the other end it is outside the computation, and what it holds its own affair.
 Status Lending::refill(Description& description, int other) noexcept {
-  STASIS_TRY_VALUE(const ConnectionNames names, names_of_connection(description.fd, arena_));
-  STASIS_TRY_VALUE(const TcpFacts own, ask_tcp(names.own, names.peer));
-  STASIS_TRY_VALUE(const TcpFacts there, ask_tcp(names.peer, names.own));
-  if (!own.found || !there.found || there.sent <= own.received) return {};  // all has come over meanwhile
-  STASIS_TRY_VALUE(description.refilled, take_and_refill(description.fd, other, own.unread + (there.sent - own.received), arena_));
+  if (other < 0) return {};
+  Result<std::string_view> bytes = take_and_refill(description.fd, other, arena_);
+  if (!bytes.ok()) return bytes.error().with(FixedString<320>("descriptor ").append_signed(description.fd).append(" (").append(description.record.path).append(")"));
+  description.refilled = *bytes;
   return {};
 }
 

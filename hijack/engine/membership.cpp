@@ -22,6 +22,8 @@ std::int32_t own_pid() noexcept { return static_cast<std::int32_t>(sys::call(SYS
 
 bool ids_of_members_are_virtual() noexcept { return table.ids_are_virtual(); }
 
+ClockOffsets offsets_of_members() noexcept { return table.clock_offsets(); }
+
 bool members_use_system_v() noexcept { return table.uses_system_v(); }
 
 void note_system_v() noexcept {

@@ -15,6 +15,8 @@ void* members_address() noexcept;
 
 // Whether there is an id table beside it (hijack/virt/ids.hpp).
 bool ids_of_members_are_virtual() noexcept;
+// How far the program's clocks are ahead of the machine's, as the member table says.
+ClockOffsets offsets_of_members() noexcept;
 
 // Whether any process of the computation has asked for a System V object, and that it has. Any thread.
 bool members_use_system_v() noexcept;

@@ -13,6 +13,7 @@
 #include "hijack/engine/settings.hpp"
 #include "hijack/interpose/real.hpp"
 #include "hijack/rt/log.hpp"
+#include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -48,7 +49,7 @@ void ask_coordinator(void* argument) noexcept {
   const auto ask = [&]() -> Result<proto::NoticeAnswer> {
     STASIS_TRY(link.connect());
     const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
-    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), false, program, true}));
+    STASIS_TRY(link.send(proto::Hello{settings.computation, programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid))), false, program, true}));
     STASIS_TRY(link.send(proto::Notice{how.signal}));
     return link.expect<proto::NoticeAnswer>();
   };

@@ -16,6 +16,7 @@
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
 #include "hijack/virt/ids.hpp"
+#include "hijack/virt/machine_clocks.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -214,8 +215,8 @@ Result<image::ProcessRecord> describe_process(Arena& arena, const MemoryMap& map
   STASIS_TRY(fill_texts(record, arena));
   record.cpu_features = enabled_features();
   record.checkpoint_realtime_ns = clock_ns(CLOCK_REALTIME);
-  record.checkpoint_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
-  record.checkpoint_boottime_ns = clock_ns(CLOCK_BOOTTIME);
+  record.checkpoint_monotonic_ns = clock_ns(CLOCK_MONOTONIC) + static_cast<std::uint64_t>(offset_of(CLOCK_MONOTONIC));  // as the program reads it
+  record.checkpoint_boottime_ns = clock_ns(CLOCK_BOOTTIME) + static_cast<std::uint64_t>(offset_of(CLOCK_BOOTTIME));
   return record;
 }
 

@@ -175,9 +175,7 @@ Status quiesce(std::uint64_t deadline_ns, void* side_stack_top) noexcept {
         made.status = Round().run(made.deadline_ns);
       },
       &call, side_stack_top);
-  STASIS_TRY(call.status);
-  save_pending_of_threads();
-  return {};
+  return call.status;
 }
 
 }  // namespace stasis::hijack

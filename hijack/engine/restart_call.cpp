@@ -3,11 +3,16 @@
 #include "hijack/engine/restart_call.hpp"
 
 #include <linux/futex.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "hijack/engine/rest_of_call.hpp"
+#include "hijack/engine/saved_state.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
+
+extern "C" const char stasis_raw_call_made[];  // hijack/virt/raw_call.S
 
 namespace stasis::hijack {
 namespace {
@@ -53,8 +58,20 @@ constexpr Restartable kCalls[] = {
     {SYS_readv, Timeout::none, 0, 0},
     {SYS_recvfrom, Timeout::none, 0, 0},
     {SYS_recvmsg, Timeout::none, 0, 0},
+    {SYS_recvmmsg, Timeout::none, 0, 0},  // its own limit counts only when something comes
     {SYS_accept, Timeout::none, 0, 0},
     {SYS_accept4, Timeout::none, 0, 0},
+    {SYS_connect, Timeout::none, 0, 0},  // waits for what has begun
+    {SYS_write, Timeout::none, 0, 0},
+    {SYS_writev, Timeout::none, 0, 0},
+    {SYS_pwritev2, Timeout::none, 0, 0},
+    {SYS_sendto, Timeout::none, 0, 0},
+    {SYS_sendmsg, Timeout::none, 0, 0},
+    {SYS_sendmmsg, Timeout::none, 0, 0},
+    {SYS_sendfile, Timeout::none, 0, 0},
+    {SYS_splice, Timeout::none, 0, 0},
+    // May return when a part is done.
+    {SYS_getrandom, Timeout::none, 0, 0},
 };
 
 const Restartable* find(std::int64_t number) noexcept {
@@ -68,15 +85,19 @@ bool after_syscall_instruction(const greg_t* registers) noexcept {
   return code[-2] == 0x0f && code[-1] == 0x05;
 }
 
-// The number from the nearest "mov $number, %eax" (b8 imm32) before the instruction; the C library's own calls all look like that.
+// The number from the "mov $number, %eax" (b8 imm32) before the instruction, or "xor %eax, %eax" right before it; the C library's own calls all look like that, and so do ours but for those by number.
 std::int64_t decode_number(const greg_t* registers) noexcept {
-  constexpr int kReach = 48;  // the longest preparation of a call in glibc 2.31 to 2.41 is shorter
+  if (registers[REG_RIP] == reinterpret_cast<greg_t>(&stasis_raw_call_made[0])) return reinterpret_cast<const std::int64_t*>(registers[REG_RSP])[-1];
+  const bool has_failed = registers[REG_RAX] < 0;
+  // The longest preparation of a call in glibc 2.31 to 2.41 is shorter. What has succeeded was prepared by the nearest.
+  const int reach = has_failed ? 48 : 20;
   const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]) - 2;
-  for (int back = 5; back <= kReach; ++back) {
+  if (code[-2] == 0x31 && code[-1] == 0xc0) return SYS_read;
+  for (int back = 5; back <= reach; ++back) {
     const unsigned char* at = code - back;
     if (at[0] != 0xb8 || at[-1] == 0x41 || at[3] != 0 || at[4] != 0) continue;  // 41 b8: the register is R8
     const std::int64_t number = at[1] | at[2] << 8;
-    if (find(number) != nullptr) return number;
+    if (find(number) != nullptr || !has_failed) return number;
   }
   return -1;
 }
@@ -182,17 +203,65 @@ CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept {
   return note;
 }
 
-std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept {
-  greg_t* registers = context->uc_mcontext.gregs;
-  if (registers[REG_RAX] != -EINTR || !after_syscall_instruction(registers)) return -1;
+namespace {
+
+std::int64_t interrupted_number(const greg_t* registers, const CallNote& note) noexcept {
+  if (interrupted_rest(registers) != nullptr) return number_in_rest(registers);
   const bool fits = note.number >= 0 && static_cast<std::uint64_t>(registers[REG_RIP]) == note.instruction &&
                     static_cast<std::uint64_t>(registers[REG_RSP]) == note.stack;
-  const std::int64_t number = fits && note.number != SYS_restart_syscall ? note.number : decode_number(registers);
+  return fits && note.number != SYS_restart_syscall ? note.number : decode_number(registers);
+}
+
+// Nothing is taken out, so the call is made once more as a whole.
+bool only_looks(const greg_t* registers, std::int64_t number) noexcept {
+  return (number == SYS_recvfrom && (registers[REG_R10] & MSG_PEEK) != 0) || (number == SYS_recvmsg && (registers[REG_RDX] & MSG_PEEK) != 0);
+}
+
+}  // namespace
+
+namespace {
+
+std::int64_t rewind(ucontext_t* context, const CallNote& note, timespec* slot) noexcept {
+  greg_t* registers = context->uc_mcontext.gregs;
+  const greg_t result = registers[REG_RAX];
+  if ((result != -EINTR && result <= 0) || !after_syscall_instruction(registers)) return -1;
+  const std::int64_t number = interrupted_number(registers, note);
   const Restartable* call = find(number);
   if (call == nullptr) return -1;
-  if (call->timeout != Timeout::none) shorten(registers, *call, note.slept_ns, slot);
-  registers[REG_RAX] = number;
-  registers[REG_RIP] -= 2;
+  RestOfCall* rest = interrupted_rest(registers);
+  if (result > 0 && rest == nullptr && !has_rest(registers, number)) return -1;
+  if (call->timeout != Timeout::none) {
+    shorten(registers, *call, note.slept_ns, slot);
+    if (rest != nullptr && call->argument == REG_R8) rest->arguments[4] = registers[REG_R8];  // of io_getevents(2)
+  }
+  if (result > 0 && rest != nullptr) {
+    note_interruption(*rest);
+  } else if (result > 0 && !only_looks(registers, number)) {
+    go_on_with_rest(registers, number);
+  } else {
+    registers[REG_RAX] = number;
+    registers[REG_RIP] -= 2;
+  }
+  return number;
+}
+
+bool is_in(const Kept* kept, const void* place) noexcept { return kept != nullptr && place >= kept && place < kept + 1; }
+
+// After a restart an absolute time may be in a slot of a checkpoint before, which does not stay for ever (hijack/virt/machine_clocks.hpp).
+void keep_time(ucontext_t& context, timespec* slot) noexcept {
+  const AwaitedTime awaited = awaited_time(context);
+  if (awaited.place == nullptr || !is_in(saved.kept, slot)) return;
+  const auto* const time = reinterpret_cast<const timespec*>(*awaited.place);
+  if (!is_in(saved.kept, time) && !is_in(saved.kept_before, time)) return;
+  *slot = *time;
+  *awaited.place = reinterpret_cast<greg_t>(slot);
+}
+
+}  // namespace
+
+std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept {
+  const std::int64_t number = rewind(context, note, slot);
+  keep_time(*context, slot);
   return number;
 }
 
@@ -226,6 +295,27 @@ std::int32_t awaited_id(const ucontext_t& context) noexcept {
 
 void await_id(ucontext_t& context, std::int32_t id) noexcept {
   if (const int which = awaited_register(context.uc_mcontext.gregs); which >= 0) context.uc_mcontext.gregs[which] = id;
+}
+
+bool futex_waits_until(std::int64_t operation) noexcept {
+  constexpr int kLockPi2 = 13;  // FUTEX_LOCK_PI2, Linux 5.14
+  if ((operation & FUTEX_CLOCK_REALTIME) != 0) return false;
+  const int command = static_cast<int>(operation) & FUTEX_CMD_MASK;
+  return command == FUTEX_WAIT_BITSET || command == FUTEX_WAIT_REQUEUE_PI || command == kLockPi2;
+}
+
+AwaitedTime awaited_time(ucontext_t& context) noexcept {
+  constexpr greg_t kFutexWaitv = 449;  // SYS_futex_waitv, Linux 5.16
+  greg_t* registers = context.uc_mcontext.gregs;
+  const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]);
+  const greg_t number = registers[REG_RAX];
+  if (number != SYS_futex && number != SYS_clock_nanosleep && number != kFutexWaitv) return {};
+  if (code[0] != 0x0f || code[1] != 0x05) return {};
+  if (number == SYS_clock_nanosleep)
+    return (registers[REG_RSI] & TIMER_ABSTIME) != 0 ? AwaitedTime{&registers[REG_RDX], static_cast<clockid_t>(registers[REG_RDI])} : AwaitedTime{};
+  if (registers[REG_R10] == 0) return {};
+  if (number == kFutexWaitv) return {&registers[REG_R10], static_cast<clockid_t>(registers[REG_R8])};
+  return futex_waits_until(registers[REG_RSI]) ? AwaitedTime{&registers[REG_R10], CLOCK_MONOTONIC} : AwaitedTime{};
 }
 
 namespace {

@@ -2,7 +2,8 @@
 //
 // Many calls return EINTR after any signal handler, SA_RESTART or not (signal(7), "Interruption of system calls"). The handler rewinds such a
 // call: it puts the call's number back into RAX and the instruction pointer onto the syscall instruction. Relative timeouts are shortened by the time
-// already slept; the program's own structures are not touched, the register is pointed to a slot of ours.
+// already slept; the program's own structures are not touched, the register is pointed to a slot of ours. A call that returned when it had done a part of what it was to do
+// does the rest (rest_of_call.hpp).
 // World: hijack, signal handler of the interrupted thread.
 #pragma once
 #include <time.h>
@@ -44,13 +45,21 @@ class SleepClock {
 // Reads /proc/self/task/TID/syscall and, for calls with a relative timeout and if `clock` is given, how long the thread sleeps.
 CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept;
 
-// Rewinds the interrupted call of `context`, if one was interrupted. Without a note that fits the call's number is read from the
+// Rewinds the interrupted call of `context`, if one was interrupted, or has it do the rest. Without a note that fits the call's number is read from the
 // instructions before it. `slot` lives as long as the call may sleep. Returns the number of the call, -1 if nothing was rewound.
 std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept;
 // Whom a context that is about to wait for somebody waits for (wait4(2), waitid(2)): the kernel's id, below 0 that of a group; 0 for anybody, or if it is not.
 std::int32_t awaited_id(const ucontext_t& context) noexcept;
 // It is to wait for him who has the kernel's id `id` now.
 void await_id(ucontext_t& context, std::int32_t id) noexcept;
+// The absolute time that a context is about to wait for (futex(2), clock_nanosleep(2)): where the register with its address is, null if it is not; and by which clock.
+struct AwaitedTime {
+  greg_t* place = nullptr;
+  clockid_t clock = CLOCK_REALTIME;
+};
+AwaitedTime awaited_time(ucontext_t& context) noexcept;
+// Whether an operation of futex(2) takes an absolute time by CLOCK_MONOTONIC.
+bool futex_waits_until(std::int64_t operation) noexcept;
 // The kernel's id that a call which has just returned gives, of a child that was born or waited for (fork(2), wait4(2), waitid(2)...) or the caller's own; 0 if it gives none.
 std::int32_t given_id(ucontext_t& context) noexcept;
 // It is to give the kernel's id `id`.

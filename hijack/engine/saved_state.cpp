@@ -84,6 +84,13 @@ Status save_pending(std::int32_t tid) noexcept {
   return left_out ? Status(error(ErrorCode::unsupported, "a signal pending for the process cannot be kept by another than its main thread before Linux 6.9")) : Status();
 }
 
+// A timer may have expired since the thread looked what it had pending.
+void expect_pending(std::int32_t tid, int signal) noexcept {
+  Kept& kept = *saved.kept;
+  for (std::uint32_t i = 1; i != kept.thread_count; ++i)
+    if (kept.threads[i].tid == tid) kept.threads[i].pending |= std::uint64_t{1} << (signal - 1);
+}
+
 // /proc/self/timers: "ID: 0\nsignal: 14/0000000000000000\nnotify: signal/pid.123\nClockID: 1\n" for each timer.
 Status save_timers(Arena& arena) noexcept {
   Kept& kept = *saved.kept;
@@ -103,7 +110,9 @@ Status save_timers(Arena& arena) noexcept {
     timer.event.sigev_notify = how.starts_with("none") ? SIGEV_NONE : SIGEV_SIGNAL;
     if (const std::size_t tid = how.find("/tid."); tid != std::string_view::npos) {
       timer.event.sigev_notify |= SIGEV_THREAD_ID;
-      timer.event._sigev_un._tid = programs_id(static_cast<pid_t>(Text(from(how, tid + 5)).number()));
+      const auto target = static_cast<pid_t>(Text(from(how, tid + 5)).number());
+      timer.event._sigev_un._tid = programs_id(target);
+      expect_pending(target, timer.event.sigev_signo);
     }
     timer.clock = static_cast<std::int32_t>(clock.number());
     const long result = sys::call(SYS_timer_gettime, timer.id, &timer.value);
@@ -157,6 +166,8 @@ Status save_process_state(Arena& arena) noexcept {
   saved.uses_system_v = members_use_system_v();
   STASIS_TRY(save_timers(arena));
 
+  // After the timers: one that expires in between is told twice rather than never.
+  save_pending_of_threads();
   STASIS_TRY(save_pending(static_cast<std::int32_t>(sys::call(SYS_gettid))));
 
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};

@@ -60,6 +60,8 @@ struct ThreadState {
   ucontext_t* context;           // its registers, on its own stack
   CallNote note;
   timespec slot;                 // timeout of its rewound system call
+  greg_t before[NGREG];          // its registers when it was stopped, before the call was rewound
+  bool was_asleep;               // in the call that they are at, if they are at one
   std::uint64_t fs_base, gs_base;
   std::uint64_t tid_address;     // set_tid_address(2)
   std::uint64_t robust_head, robust_length;

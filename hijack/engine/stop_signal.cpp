@@ -14,6 +14,7 @@
 #include "core/environment.hpp"
 #include "hijack/engine/checkpoint.hpp"
 #include "hijack/engine/entry.hpp"
+#include "hijack/engine/late_signals.hpp"
 #include "hijack/rt/file.hpp"
 
 namespace stasis::hijack {
@@ -69,6 +70,14 @@ void tell_parked(std::atomic<std::uint32_t>& what) noexcept {
   sys::call(SYS_futex, &stop.news, FUTEX_WAKE_PRIVATE, 0x7fffffff);
 }
 
+// The kernel has rewound the call that the thread was seen in, if the registers are at that.
+void note_registers(ThreadState& state, const ucontext_t& context) noexcept {
+  const greg_t* registers = context.uc_mcontext.gregs;
+  std::memcpy(state.before, registers, sizeof state.before);
+  state.was_asleep = state.note.number >= 0 && state.note.number == registers[REG_RAX] && state.note.instruction == static_cast<std::uint64_t>(registers[REG_RIP]) + 2 &&
+                     state.note.stack == static_cast<std::uint64_t>(registers[REG_RSP]);
+}
+
 void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept {
   Kept* kept = saved.kept;
   if (stop.epoch.load() != epoch || kept == nullptr || slot >= kMaximumThreads) {
@@ -80,26 +89,27 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
   ThreadState& state = kept->threads[slot];
   if (state.stop == StopBy::both) take_stop_signal();
   const std::uint64_t stopped_ns = clock_ns(CLOCK_MONOTONIC);
+  note_registers(state, *context);
   const std::int64_t call = rewind_call(context, state.note, &state.slot);
   if (call < 0 && state.note.number >= 0 && state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) &&
       state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) + 2)
     state.note.number = -1;
-  if (stop.released.load() == epoch) return;  // too late: the stop was given up
+  if (stop.released.load() == epoch) return let_signals_interrupt(*context, state.before, state.was_asleep);  // too late: the stop was given up
   const bool again = in_vdso(context);
   if (!again) describe_self(state, context);
   state.phase.store(again ? ThreadPhase::again : ThreadPhase::parked);
   arrive();
   if (again) return;
-  for (bool has_pending = state.pending != 0;;) {
+  for (bool has_saved = false;;) {
     const std::uint32_t news = stop.news.load();
-    if (has_pending && stop.complete.load() == epoch) {
+    if (!has_saved && stop.complete.load() == epoch && state.pending != 0) {
       save_own_pending(state.tid);
-      has_pending = false;
+      has_saved = true;
       arrive();
     }
     if (stop.released.load() == epoch) {
       if (call >= 0) let_time_pass(context, call, clock_ns(CLOCK_MONOTONIC) - stopped_ns, &state.slot);
-      return;
+      return let_signals_interrupt(*context, state.before, state.was_asleep);
     }
     sys::call(SYS_futex, &stop.news, FUTEX_WAIT_PRIVATE, news, nullptr);
   }

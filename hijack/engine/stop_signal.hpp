@@ -38,7 +38,7 @@ long signal_thread_otherwise(std::int32_t tid, std::uint32_t slot) noexcept;
 // The action that the second signal has when it is not borrowed, null if it is not.
 const KernelAction* lent_action() noexcept;
 inline constexpr int kSecondSignal = 33;  // SIGSETXID of glibc, nptl/descr.h
-// All threads stand still: has those that have signals pending save them, which needs descriptors that nobody shall see, and waits for that.
+// All threads stand still: has those that have signals pending (ThreadState::pending) save them, which needs descriptors that nobody shall see, and waits for that.
 void save_pending_of_threads() noexcept;
 // Lets all parked threads go on.
 void release_threads() noexcept;

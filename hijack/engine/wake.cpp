@@ -16,6 +16,7 @@
 #include "core/environment.hpp"
 #include "hijack/engine/entry.hpp"
 #include "hijack/engine/io_contexts.hpp"
+#include "hijack/engine/late_signals.hpp"
 #include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/main_thread.hpp"
@@ -29,6 +30,8 @@
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/fault.hpp"
 #include "hijack/rt/log.hpp"
+#include "hijack/virt/machine_clocks.hpp"
+#include "hijack/virt/mutexes.hpp"
 #include "hijack/virt/siginfo.hpp"
 
 extern "C" [[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
@@ -108,7 +111,9 @@ void queue_pending(std::int32_t id) noexcept {
 void become_thread(ThreadState& state) noexcept {
   if (state.awaited != 0) await_id(*state.context, kernels_id(state.awaited));
   if (state.given != 0) give_id(*state.context, kernels_id(state.given));
+  shift_deadlines(*state.context, state.slot);
   queue_pending(state.id);
+  renew_held(state);
   if (state.robust_head != 0) require(sys::call(SYS_set_robust_list, state.robust_head, state.robust_length), "set_robust_list");
   register_rseq(state);
   if (state.gs_base != 0) sys::call(SYS_arch_prctl, kSetGs, state.gs_base);
@@ -152,7 +157,9 @@ void make_room_for_tiles(const ucontext_t& context) noexcept {
 
 [[noreturn]] void go_on(const ThreadState& state) noexcept {
   make_room_for_tiles(*state.context);
+  renew_awaited(*state.context);  // if a thread of another process has it, which is known only now
   if (state.parent_death_signal != 0) ask_for_parents_death(state.parent_death_signal);
+  let_signals_interrupt(*state.context, state.before, state.was_asleep);
   stasis_sigreturn(state.context);
 }
 
@@ -288,6 +295,7 @@ void map_tables() noexcept {
   void* members = members_address();
   if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
   if (saved.uses_system_v) note_system_v();
+  take_clock_offsets(offsets_of_members());
   forget_ids();
   if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));
 }
@@ -306,7 +314,7 @@ void rejoin(void* argument) noexcept {
   const auto join = [&]() -> Status {
     STASIS_TRY(link.connect());
     const std::string_view program = read_link("/proc/thread-self/exe", how.arena);
-    STASIS_TRY(link.send(proto::Hello{settings.computation, static_cast<std::int32_t>(sys::call(SYS_getpid)), true, program, false}));
+    STASIS_TRY(link.send(proto::Hello{settings.computation, programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid))), true, program, false}));
     // First: as soon as all have joined, another process may run and end this one.
     tell_success();
     return link.send(proto::Restored{how.threads});
@@ -330,6 +338,10 @@ void rejoin(void* argument) noexcept {
   map_tables();
   restore_actions();
   if (ids_are_virtual()) put_between_all();
+  {
+    const LiftedLimit descriptors(RLIMIT_NOFILE);
+    stand_before_mutexes();
+  }
   restore_memory_flags();
   if (const Status status = restore_areas(); !status.ok()) give_up(status.error());
 
@@ -356,6 +368,8 @@ void rejoin(void* argument) noexcept {
   {
     Scratch scratch;
     if (const Status status = scratch.map(); !status.ok()) give_up(status.error());
+    for (std::uint32_t i = 0; i != saved.kept->thread_count; ++i)
+      if (saved.kept->threads[i].phase.load() == ThreadPhase::parked) renew_awaited(*saved.kept->threads[i].context);
     Rejoin how{scratch.arena(), saved.kept->thread_count};
     stasis_call_on_stack(&how, rejoin, scratch.stack_top());
   }

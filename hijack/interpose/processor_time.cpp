@@ -1,6 +1,7 @@
 // Clocks of processor time and counts of what was used: the kernel's, and what was used before a restart (hijack/engine/processor_time.hpp).
 //
-// Other clocks are passed through: reading the time is a call that programs make millions of times.
+// Other clocks are passed through, but for the difference to the machine's (hijack/virt/machine_clocks.hpp), a look at a word: reading the time is a call that
+// programs make millions of times.
 // World: hijack, any thread, also in signal handlers.
 #include "hijack/engine/processor_time.hpp"
 
@@ -13,6 +14,7 @@
 #include "hijack/interpose/real.hpp"
 #include "hijack/virt/clocks.hpp"
 #include "hijack/virt/ids.hpp"
+#include "hijack/virt/machine_clocks.hpp"
 
 using namespace stasis::hijack;
 using stasis::sys::call;
@@ -41,7 +43,10 @@ clock_t ticks(const timeval& time) noexcept { return time.tv_sec * kTicksOfSecon
 }  // namespace
 
 STASIS_EXPORT int clock_gettime(clockid_t clock, struct timespec* time) noexcept {
+  const std::int64_t ahead = offset_of(clock);
   const int result = real::clock_gettime(kernels_clock(clock), time);
+  if (const std::int64_t now_ahead = offset_of(clock); __builtin_expect(ahead != now_ahead, 0)) return clock_gettime(clock, time);  // a restart came between
+  if (__builtin_expect(ahead != 0, 0) && result == 0) add(ahead, *time);
   if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID) {
     if (const std::int64_t more = before(clock); result == 0 && more != 0) add(more, *time);
   }

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <pty.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@
 #include <sys/uio.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/timerfd.h>
 #include <sys/times.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -54,6 +57,8 @@ int __open64_2(const char* path, int flags);
 int __openat_2(int directory, const char* path, int flags);
 int __openat64_2(int directory, const char* path, int flags);
 ssize_t __read_chk(int fd, void* buffer, std::size_t size, std::size_t room);
+ssize_t __pread_chk(int fd, void* buffer, std::size_t size, off_t offset, std::size_t room);
+ssize_t __pread64_chk(int fd, void* buffer, std::size_t size, off64_t offset, std::size_t room);
 ssize_t __readlink_chk(const char* path, char* buffer, std::size_t size, std::size_t room) noexcept;
 ssize_t __readlinkat_chk(int directory, const char* path, char* buffer, std::size_t size, std::size_t room) noexcept;
 char* __realpath_chk(const char* path, char* resolved, std::size_t room) noexcept;

@@ -51,7 +51,7 @@ Status visit_queue(int fd, int access, Arena& arena, void (*function)(int queue,
   arguments.stack = reinterpret_cast<std::uint64_t>(stack);
   arguments.stack_size = kStackSize;
   const long child = stasis_clone3(&arguments, sizeof arguments, run, &visit);
-  if (child < 0) return system_error("make a process that looks into a message queue", child);
+  if (child < 0) return system_error("make a process that looks into a queue", child);
   while (sys::call(SYS_wait4, child, nullptr, __WALL, nullptr) == -EINTR) {
   }
   return visit.opened < 0 ? system_error("open a message queue for reading and writing", visit.opened) : Status();

@@ -1,4 +1,4 @@
-// Looking into a POSIX message queue by a process of a moment.
+// Looking into a POSIX message queue, or taking what is in that or in a connection out and sending it again, by a process of a moment.
 //
 // Not by this one: when the process that is to be notified (mq_notify(3)) closes any descriptor of the queue, the kernel forgets the notification; and the descriptor of the
 // program may be good for one direction only. That process shares our memory, has a copy of our descriptors, and finishes even if we are killed meanwhile.
@@ -19,7 +19,7 @@ struct QueueFacts {
   std::int32_t signal = 0;        // of SIGEV_SIGNAL
 };
 
-// Calls function(queue, argument) in the other process; `queue` is a descriptor that can do what `access` (O_RDONLY, O_RDWR) says, blocking or not. Errors: system.
+// Calls function(queue, argument) in the other process; `queue` is a descriptor of the queue or socket `fd` that can do what `access` (O_RDONLY, O_RDWR) says, blocking or not. Errors: system.
 Status visit_queue(int fd, int access, Arena& arena, void (*function)(int queue, void* argument), void* argument) noexcept;
 
 // Of a descriptor that can be read.

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 
 #include "core/image/states/socket.hpp"
+#include "hijack/engine/settings.hpp"
 #include "hijack/kinds/kind.hpp"
 #include "hijack/kinds/socket_diag.hpp"
 #include "hijack/kinds/socket_options.hpp"
@@ -160,7 +161,7 @@ class Recording {
     switch (info.tcpi_state) {
       case TCP_LISTEN:
         let_address_be_taken();
-        return {};
+        return info.tcpi_unacked == 0 ? Status() : check_pending();  // how many wait to be accepted, likewise
       case TCP_SYN_SENT:
         state_.phase = SocketPhase::connecting;
         return {};
@@ -182,8 +183,16 @@ class Recording {
     }
   }
 
+  // Who is on another node does not see by itself that nobody reads what it has sent.
+  Status check_pending() noexcept {
+    if (!settings.slurm) return {};
+    STASIS_TRY_VALUE(const bool unread, has_unread_pending(state_.name));
+    return unread ? Status(unread_by_listener()) : Status();
+  }
+
   Status record_connection(int tcp_state) noexcept {
     state_.phase = SocketPhase::connected;
+    state_.peer_shut = tcp_state == TCP_CLOSE_WAIT || tcp_state == TCP_CLOSING || tcp_state == TCP_LAST_ACK;
     let_address_be_taken();
     STASIS_TRY_VALUE(const TcpFacts facts, ask_tcp(state_.name, state_.peer_name));
     state_.read_shut = (facts.shutdown & 1) != 0;
@@ -191,9 +200,10 @@ class Recording {
     state_.unaccepted = other.found && other.inode == 0 && other.is_established;
     if (state_.unaccepted && other.unread != 0) return unread_by_listener();
     if (!description_.refilled.empty()) return record_refilled();
-    // When the end of the stream is here, so is all before it. An other end that could have been lent and was not is outside: what it holds is its own affair.
+    // When the end of the stream is here, so is all before it. An other end that could have been lent and was not is in another part of the job, or outside: what one outside holds is its
+    // own affair.
     const bool open = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_FIN_WAIT1 || tcp_state == TCP_FIN_WAIT2;
-    if (open && description_.other_end == 0 && other.found && other.sent > facts.received) STASIS_TRY(drain(facts, other.sent));
+    if (open && (description_.other_end == 0 || settings.slurm) && other.found && other.sent > facts.received) STASIS_TRY(drain(facts, other.sent));
     STASIS_TRY_VALUE(const TcpFacts now, ask_tcp(state_.name, state_.peer_name));
     return record_queue(now.unread);
   }

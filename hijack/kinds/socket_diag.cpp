@@ -18,27 +18,36 @@ namespace {
 
 // No answer is longer than a page (net/unix/diag.c); that is room for the pending connections of a listener up to nine hundred.
 constexpr std::size_t kAnswer = 4096;
-constexpr unsigned kEstablished = 1;  // TCP_ESTABLISHED of net/tcp_states.h, which linux/tcp.h has not
+constexpr unsigned kEstablished = 1, kCloseWait = 8;  // of net/tcp_states.h, which linux/tcp.h has not
 
-// Sends `request` behind a netlink header and reads the one message that answers it. -ENOENT: there is no such socket.
+// Sends `request` behind a netlink header on `link`.
 template <class Request>
-long ask(const Request& request, char* answer) noexcept {
-  const OwnedFd link(sys::call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!link.ok()) return link.get();
+long send_question(int link, const Request& request, int flags) noexcept {
   struct {
     nlmsghdr header;
     Request request;
   } question{};
   question.header.nlmsg_len = sizeof question;
   question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  question.header.nlmsg_flags = NLM_F_REQUEST;
+  question.header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
   question.request = request;
-  const long sent = sys::call(SYS_sendto, link.get(), &question, sizeof question, 0, nullptr, 0);
-  if (sent < 0) return sent;
-  const long got = sys::call(SYS_recvfrom, link.get(), answer, kAnswer, MSG_DONTWAIT, nullptr, nullptr);  // the kernel has answered by now
+  return sys::call(SYS_sendto, link, &question, sizeof question, 0, nullptr, 0);
+}
+
+long receive_answer(int link, char* answer) noexcept {
+  const long got = sys::call(SYS_recvfrom, link, answer, kAnswer, MSG_DONTWAIT, nullptr, nullptr);  // the kernel has answered by now
+  return got >= 0 && got < static_cast<long>(sizeof(nlmsghdr)) ? -EPROTO : got;
+}
+
+// Reads the one message that answers `request`. -ENOENT: there is no such socket.
+template <class Request>
+long ask(const Request& request, char* answer) noexcept {
+  const OwnedFd link(sys::call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!link.ok()) return link.get();
+  if (const long sent = send_question(link.get(), request, 0); sent < 0) return sent;
+  const long got = receive_answer(link.get(), answer);
   if (got < 0) return got;
   const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
-  if (got < static_cast<long>(sizeof *header)) return -EPROTO;
   if (header->nlmsg_type != NLMSG_ERROR) return got;
   return reinterpret_cast<const nlmsgerr*>(header + 1)->error;
 }
@@ -158,6 +167,30 @@ Result<TcpFacts> ask_tcp(std::string_view name, std::string_view peer_name) noex
     }
   });
   return facts;
+}
+
+Result<bool> has_unread_pending(std::string_view listener) noexcept {
+  alignas(8) char answer[kAnswer];
+  inet_diag_req_v2 request{};
+  std::memcpy(&request.sdiag_family, listener.data(), 1);
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = 1u << kEstablished | 1u << kCloseWait;
+  put_address(listener, request.id.idiag_src, request.id.idiag_sport);  // of these a list is made by the port alone
+  const OwnedFd link(sys::call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  long got = link.ok() ? send_question(link.get(), request, NLM_F_DUMP) : link.get();
+  for (bool found = false; got >= 0;) {
+    got = receive_answer(link.get(), answer);
+    for (long at = 0; at + NLMSG_HDRLEN <= got;) {
+      const auto header = read_as<nlmsghdr>(answer + at, sizeof(nlmsghdr));
+      if (header.nlmsg_type == NLMSG_DONE) return found;
+      if (header.nlmsg_type == NLMSG_ERROR) return system_error("ask the kernel about TCP connections", read_as<nlmsgerr>(answer + at + NLMSG_HDRLEN, sizeof(nlmsgerr)).error);
+      if (header.nlmsg_len < NLMSG_HDRLEN) return system_error("ask the kernel about TCP connections", -EPROTO);
+      const auto one = read_as<inet_diag_msg>(answer + at + NLMSG_HDRLEN, sizeof(inet_diag_msg));
+      found = found || (one.idiag_inode == 0 && one.idiag_rqueue > (one.idiag_state == kCloseWait ? 1u : 0u) && one.id.idiag_sport == request.id.idiag_sport);
+      at += NLMSG_ALIGN(header.nlmsg_len);
+    }
+  }
+  return system_error("ask the kernel about TCP connections", got);
 }
 
 }  // namespace stasis::hijack

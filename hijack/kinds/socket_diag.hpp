@@ -50,4 +50,7 @@ Result<ConnectionNames> names_of_connection(int fd, Arena& arena) noexcept;
 // By the addresses of a TCP connection, as getsockname(2) and getpeername(2) give them at the end that is asked for. Errors: system.
 Result<TcpFacts> ask_tcp(std::string_view name, std::string_view peer_name) noexcept;
 
+// Whether anything was written into a connection that the listener of this address has not accepted. Errors: system.
+Result<bool> has_unread_pending(std::string_view listener) noexcept;
+
 }  // namespace stasis::hijack

@@ -10,6 +10,7 @@
 
 #include "hijack/interpose/real.hpp"
 #include "hijack/virt/ids.hpp"
+#include "hijack/virt/machine_clocks.hpp"
 
 using namespace stasis::hijack;
 
@@ -38,7 +39,9 @@ STASIS_EXPORT int clock_getcpuclockid(pid_t pid, clockid_t* clock) noexcept {
 STASIS_EXPORT int clock_getres(clockid_t clock, struct timespec* resolution) noexcept { return real::clock_getres(kernels_clock(clock), resolution); }
 
 STASIS_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec* time, struct timespec* left) {
-  return real::clock_nanosleep(kernels_clock(clock), flags, time, left);
+  if ((flags & TIMER_ABSTIME) == 0 || !counts_from_start(clock)) return real::clock_nanosleep(kernels_clock(clock), flags, time, left);
+  const Deadline deadline(clock, time);
+  return real::clock_nanosleep(clock, flags, deadline.kernels(), left);
 }
 
 STASIS_EXPORT int timer_create(clockid_t clock, struct sigevent* event, timer_t* timer) noexcept {

@@ -13,6 +13,7 @@
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/interpose/real.hpp"
 #include "hijack/virt/ids.hpp"
+#include "hijack/virt/proc_contents.hpp"
 #include "hijack/virt/proc_paths.hpp"
 
 using namespace stasis::hijack;
@@ -48,6 +49,11 @@ char* told(char* resolved, bool own) noexcept {
   return resolved;
 }
 
+FILE* told(FILE* stream, const char* mode) noexcept {
+  if (stream != nullptr && ids_are_virtual() && mode[0] == 'r' && std::string_view(mode).find('+') == std::string_view::npos) freeze_proc_text(::fileno(stream));
+  return stream;
+}
+
 }  // namespace
 
 // The mode is read as the C library does, whether it was given or not.
@@ -78,10 +84,10 @@ STASIS_EXPORT int __open64_2(const char* path, int flags) { return real::__open6
 STASIS_EXPORT int __openat_2(int directory, const char* path, int flags) { return real::__openat_2(directory, KernelsPath(path), flags); }
 STASIS_EXPORT int __openat64_2(int directory, const char* path, int flags) { return real::__openat64_2(directory, KernelsPath(path), flags); }
 
-STASIS_EXPORT FILE* fopen(const char* path, const char* mode) { return real::fopen(KernelsPath(path), mode); }
-STASIS_EXPORT FILE* fopen64(const char* path, const char* mode) { return real::fopen64(KernelsPath(path), mode); }
-STASIS_EXPORT FILE* freopen(const char* path, const char* mode, FILE* stream) { return real::freopen(KernelsPath(path), mode, stream); }
-STASIS_EXPORT FILE* freopen64(const char* path, const char* mode, FILE* stream) { return real::freopen64(KernelsPath(path), mode, stream); }
+STASIS_EXPORT FILE* fopen(const char* path, const char* mode) { return told(real::fopen(KernelsPath(path), mode), mode); }
+STASIS_EXPORT FILE* fopen64(const char* path, const char* mode) { return told(real::fopen64(KernelsPath(path), mode), mode); }
+STASIS_EXPORT FILE* freopen(const char* path, const char* mode, FILE* stream) { return told(real::freopen(KernelsPath(path), mode, stream), mode); }
+STASIS_EXPORT FILE* freopen64(const char* path, const char* mode, FILE* stream) { return told(real::freopen64(KernelsPath(path), mode, stream), mode); }
 STASIS_EXPORT DIR* opendir(const char* path) { return real::opendir(KernelsPath(path)); }
 
 STASIS_EXPORT ssize_t readlink(const char* path, char* buffer, std::size_t size) noexcept {

@@ -9,10 +9,7 @@
 #include "core/registry/id_table.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/rt/file.hpp"
-
-// For raw_call.S.
-extern "C" [[gnu::visibility("hidden")]] constinit bool stasis_ids_are_virtual;
-constinit bool stasis_ids_are_virtual = false;
+#include "hijack/virt/machine_clocks.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -46,20 +43,21 @@ bool map_ids() noexcept {
   if (sys::failed(place)) return false;
   mapped = reinterpret_cast<void*>(place);
   table = IdTable(mapped);
-  stasis_ids_are_virtual = true;
+  stasis_calls_are_translated = true;
   return true;
 }
 
 void forget_ids() noexcept {
   mapped = nullptr;
   table = IdTable();
-  stasis_ids_are_virtual = false;
   ++restarts;
 }
 
 void* ids_address() noexcept { return mapped; }
 
 bool ids_are_virtual() noexcept { return table.is_mapped(); }
+
+std::uint64_t restart_count() noexcept { return restarts; }
 
 std::int32_t kernels_id(std::int32_t id) noexcept {
   if (!table.is_mapped() || id == 0 || id == -1) return id;

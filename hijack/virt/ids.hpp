@@ -16,6 +16,8 @@ void forget_ids() noexcept;
 void* ids_address() noexcept;
 
 bool ids_are_virtual() noexcept;
+// How often this process has been brought back.
+std::uint64_t restart_count() noexcept;
 
 // The kernel's id for one that the program gives: of a task, a group or a session. 0 and -1 stay what they are; others below 0 name groups by their positive ids, and so does what
 // is returned. kNobody, negative for a group, if the program knows nobody by that id.

@@ -1,10 +1,12 @@
-# syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual (raw_calls.cpp),
+# syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual or clocks are not the machine's (raw_calls.cpp),
 # and what the kernel does not tell of asynchronous I/O is noted (hijack/interpose/io_contexts.cpp).
 #
 # Calls that make a task return in it, too, maybe on another stack, so nothing may be on the stack then; the kernel's id is returned for those.
+# A thread that is stopped at stasis_raw_call_made has the number of its call right below its stack pointer (hijack/engine/restart_call.cpp).
 # World: hijack, any thread.
         .text
-        .globl  syscall
+        .globl  syscall, stasis_raw_call_made
+        .hidden stasis_raw_call_made
         .type   syscall, @function
 syscall:
         .cfi_startproc
@@ -12,9 +14,10 @@ syscall:
         leaq    -206(%rdi), %rax        # io_setup, io_destroy, io_getevents, io_submit
         cmpq    $3, %rax
         jbe     stasis_io_call
-        cmpb    $0, stasis_ids_are_virtual(%rip)
+        cmpb    $0, stasis_calls_are_translated(%rip)
         jne     2f
-1:      movq    %rdi, %rax
+1:      movq    %rdi, -8(%rsp)
+        movq    %rdi, %rax
         movq    %rsi, %rdi
         movq    %rdx, %rsi
         movq    %rcx, %rdx
@@ -22,6 +25,7 @@ syscall:
         movq    %r9, %r8
         movq    8(%rsp), %r9
         syscall
+stasis_raw_call_made:
         cmpq    $-4095, %rax
         jae     3f
         ret

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <new>
 
+#include "core/registry/id_table.hpp"
 #include "core/sys/syscall.hpp"
 #include "hijack/interpose/real.hpp"
 #include "hijack/rt/file.hpp"
@@ -35,11 +36,13 @@ void write_own_id(std::int32_t id) noexcept {
   if (std::int32_t* const field = id_field(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer())); field != nullptr) __atomic_store_n(field, id, __ATOMIC_RELAXED);
 }
 
-// The kernel's id; 0 of a thread that has ended.
+// The kernel's id; 0 of a thread that has ended. What is no id of the program's is the kernel's already, in a function of a mutex (mutexes.hpp).
 std::int32_t kernels_of(pthread_t thread) noexcept {
   const std::int32_t* const field = id_field(thread);
   const std::int32_t id = field == nullptr ? 0 : __atomic_load_n(field, __ATOMIC_RELAXED);
-  return id <= 0 ? 0 : kernels_id(id);
+  if (id <= 0) return 0;
+  const std::int32_t kernels = kernels_id(id);
+  return kernels == stasis::kNobody ? id : kernels;
 }
 
 bool is_own(pthread_t thread) noexcept { return thread == reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()); }
@@ -73,6 +76,8 @@ stasis::FixedString<64> name_file(pthread_t thread) noexcept {
 namespace stasis::hijack {
 
 void learn_thread_layout() noexcept { layout = static_cast<const std::uint32_t*>(::dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid")); }
+
+std::int32_t* own_id_field() noexcept { return id_field(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer())); }
 
 void take_own_id() noexcept {
   if (!ids_are_virtual()) return;

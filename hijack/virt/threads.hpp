@@ -2,6 +2,7 @@
 //
 // World: hijack.
 #pragma once
+#include <cstdint>
 
 namespace stasis::hijack {
 
@@ -9,5 +10,8 @@ namespace stasis::hijack {
 void learn_thread_layout() noexcept;
 // The process is new, or runs a new program: the calling thread, its only one, takes the id by which the program knows it, if ids are virtual.
 void take_own_id() noexcept;
+
+// Where the calling thread's is; null if the C library does not tell.
+std::int32_t* own_id_field() noexcept;
 
 }  // namespace stasis::hijack

@@ -42,6 +42,8 @@ struct SessionTerminal {
 };
 
 // What kinds work with. `fds` is what they fill: description id -> descriptor.
+class Meeting;
+
 struct Workshop {
   const Computation* computation = nullptr;
   HighNumbers* numbers = nullptr;
@@ -51,6 +53,7 @@ struct Workshop {
   std::map<std::uint64_t, int> fds;
   std::map<int, SessionTerminal> terminals;  // by session
   std::map<std::uint64_t, int> late;         // description id -> number at which it is made when the processes exist; they fetch it from there
+  Meeting* meeting = nullptr;                // where connections to other parts are made anew; null if there are none
   std::vector<int> held;                     // what the first process keeps open as long as the computation lives
 
   // Makes `fd` the description `id`, at a high number. Takes `fd` over.

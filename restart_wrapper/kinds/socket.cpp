@@ -123,8 +123,9 @@ void set_options(const Socket& socket) {
 }
 
 void shut_directions(const Socket& socket) {
+  if (socket.calls) return;  // when it has called
   if (socket.state.phase != image::SocketPhase::connected && socket.state.domain != AF_UNIX) return;
-  const bool by_peer = socket.state.domain != AF_UNIX && (socket.peer == nullptr || socket.peer->state.write_shut);
+  const bool by_peer = socket.state.domain != AF_UNIX && (socket.has_met ? socket.state.peer_shut : socket.peer == nullptr || socket.peer->state.write_shut);
   if (socket.state.write_shut) ::shutdown(socket.fd.get(), SHUT_WR);
   if (socket.state.read_shut && !by_peer && (socket.peer != nullptr || socket.state.domain != AF_UNIX)) ::shutdown(socket.fd.get(), SHUT_RD);
 }
@@ -147,7 +148,7 @@ Status make_netlink(Socket& socket) {
 
 Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   STASIS_TRY_VALUE(std::vector<Socket> sockets, read_states(all));
-  STASIS_TRY(make_tcp_sockets(sockets));
+  STASIS_TRY(make_tcp_sockets(workshop, sockets));
   STASIS_TRY(make_udp_sockets(sockets));
   for (Socket& socket : sockets)
     if (socket.state.domain == AF_NETLINK) STASIS_TRY(make_netlink(socket));

@@ -13,10 +13,14 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <fstream>
 #include <map>
+#include <sstream>
 
 #include "restart_wrapper/kinds/inet_address.hpp"
 #include "restart_wrapper/kinds/sockets.hpp"
+#include "restart_wrapper/meeting.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -94,9 +98,74 @@ Status call(End& caller, End& called) {
   }
 }
 
+std::size_t size_of(const std::vector<SocketMessage>& messages) {
+  std::size_t size = 0;
+  for (const SocketMessage& message : messages) size += message.bytes.size();
+  return size;
+}
+
+}  // namespace
+
+Status send_queue(int out, const std::vector<SocketMessage>& messages) {
+  for (const SocketMessage& message : messages) {
+    for (std::string_view rest = message.bytes; !rest.empty();) {
+      const ssize_t put = ::send(out, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT | (message.urgent ? MSG_OOB : 0));
+      if (put < 0 && errno == EAGAIN) {
+        pollfd events{out, POLLOUT, 0};
+        if (::poll(&events, 1, kLimitMs) > 0) continue;
+        return error(ErrorCode::restore_failed, "the queue of a TCP connection does not fit into a new one");
+      }
+      if (put < 0 && errno != EINTR) return system_error("fill the queue of a TCP connection", -errno);
+      if (put > 0) rest.remove_prefix(static_cast<std::size_t>(put));
+    }
+  }
+  return {};
+}
+
+void widen_for(int fd, const std::vector<SocketMessage>& messages) {
+  if (!messages.empty()) set(fd, SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(size_of(messages)));
+}
+
+// poll(2) tells of data when there is as much as SO_RCVLOWAT says; urgent data stops short of it.
+Status await_queue(int fd, const std::vector<SocketMessage>& messages) {
+  if (messages.empty()) return {};
+  widen_for(fd, messages);
+  bool urgent = false;
+  for (const SocketMessage& message : messages) urgent |= message.urgent;
+  pollfd events{fd, static_cast<short>(urgent ? POLLPRI : POLLIN), 0};
+  const int ready = ::poll(&events, 1, kLimitMs);
+  set(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+  if (ready > 0) return {};
+  return error(ErrorCode::restore_failed, "only a part of " + std::to_string(size_of(messages)) + " bytes came over a new connection");
+}
+
+Status connect_to_nobody(int fd, int family, const std::vector<SocketMessage>& messages) {
+  const InetAddress loopback = InetAddress::this_machine(family == AF_INET, 0);
+  UniqueFd listener(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!listener) return system_error("make a socket", -errno);
+  STASIS_TRY(bind_to(listener.get(), loopback.bytes(family)));
+  if (::listen(listener.get(), 1) != 0) return system_error("listen", -errno);
+  InetAddress target = loopback;
+  target.port = htons(port_of(listener.get()));
+  if (const Status connected = connect_to(fd, target.bytes(family)); !connected.ok() && connected.error().sys_errno != EINPROGRESS) return connected;
+  const UniqueFd nobody(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!nobody) return system_error("accept", -errno);
+  STASIS_TRY(send_queue(nobody.get(), messages));
+  return await_queue(fd, messages);
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return 0;
+  return ntohs(InetAddress::from({reinterpret_cast<const char*>(&bound), size}).port);
+}
+
+namespace {
+
 class TcpSockets {
  public:
-  explicit TcpSockets(std::vector<Socket>& all) {
+  TcpSockets(Workshop& workshop, std::vector<Socket>& all) : workshop_(workshop) {
     for (Socket& socket : all) {
       if (socket.state.protocol != IPPROTO_TCP) continue;
       sockets_.push_back(&socket);
@@ -110,12 +179,14 @@ class TcpSockets {
       if (socket->state.phase == SocketPhase::connected && other != by_names_.end() && other->second != socket) socket->peer = other->second;
     }
     for (Socket* socket : sockets_)
-      if (!socket->fd && ((socket->state.phase == SocketPhase::connected && !waits(*socket)) || socket->state.phase == SocketPhase::ended)) STASIS_TRY(connect(*socket));
+      if (!socket->fd && !is_elsewhere(*socket) && ((socket->state.phase == SocketPhase::connected && !waits(*socket)) || socket->state.phase == SocketPhase::ended)) STASIS_TRY(connect(*socket));
     for (Socket* socket : sockets_)
       if (!socket->fd && socket->state.phase != SocketPhase::connected) STASIS_TRY(make_unconnected(*socket));
     for (Socket* socket : sockets_)
-      if (!socket->fd) STASIS_TRY(call_listener(*socket));
+      if (!socket->fd && waits(*socket)) STASIS_TRY(call_listener(*socket));
+    if (workshop_.meeting != nullptr) STASIS_TRY(meet(*workshop_.meeting));
     for (Socket* socket : sockets_) {
+      if (socket->has_met || socket->calls) continue;
       const int out = socket->peer != nullptr ? socket->peer->fd.get() : socket->stand_in.get();
       if (!socket->messages.empty()) STASIS_TRY(fill(*socket, out));
     }
@@ -126,6 +197,39 @@ class TcpSockets {
  private:
   static InetAddress name_of(const Socket& socket) { return InetAddress::from(socket.state.name); }
   static InetAddress peer_name_of(const Socket& socket) { return InetAddress::from(socket.state.peer_name); }
+
+  // Whether its other end may be in another part of the computation.
+  bool is_elsewhere(const Socket& socket) const {
+    return workshop_.meeting != nullptr && socket.state.phase == SocketPhase::connected && socket.peer == nullptr && !waits(socket) && workshop_.meeting->concerns(socket);
+  }
+
+  Status meet(Meeting& meeting) {
+    std::vector<Socket*> ends, listeners;
+    for (Socket* socket : sockets_) {
+      if (socket->fd && socket->state.phase == SocketPhase::listening) listeners.push_back(socket);
+      if (socket->fd) continue;
+      if (meeting.may_be_asked_for(*socket)) ends.push_back(socket);
+      else STASIS_TRY(let_call(meeting, *socket));
+    }
+    STASIS_TRY(meeting.receive(ends, listeners));
+    for (Socket* socket : ends) {
+      if (socket->fd) continue;
+      if (meeting.may_call(*socket)) {
+        STASIS_TRY(let_call(meeting, *socket));
+        continue;
+      }
+      STASIS_TRY_VALUE(socket->fd, meeting.call_earlier_listener(*socket));
+      socket->has_met = static_cast<bool>(socket->fd);
+      if (!socket->fd) STASIS_TRY(connect(*socket));
+    }
+    return {};
+  }
+
+  Status let_call(Meeting& meeting, Socket& socket) {
+    STASIS_TRY_VALUE(socket.fd, new_socket(socket));
+    socket.calls = true;
+    return meeting.keep(socket, *workshop_.numbers);
+  }
 
   // Whether it is to be accepted by a listener of the computation.
   bool waits(const Socket& socket) const { return socket.state.unaccepted && listener_for(socket) != nullptr; }
@@ -205,36 +309,12 @@ class TcpSockets {
     return connect_to(socket.fd.get(), target.bytes(socket.state.domain)).ok() ? Status() : connect_to(socket.fd.get(), target.loopback().bytes(socket.state.domain));
   }
 
-  // Sends what was in the queue. The receiver's buffer is made wide enough first, as at the checkpoint.
+  // The receiver's buffer is made wide enough first, as at the checkpoint.
   static Status fill(Socket& socket, int out) {
-    std::size_t size = 0;
-    for (const SocketMessage& message : socket.messages) size += message.bytes.size();
-    set(socket.fd.get(), SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(size));
+    widen_for(socket.fd.get(), socket.messages);
     ::fcntl(out, F_SETFL, O_NONBLOCK);
-    for (const SocketMessage& message : socket.messages) {
-      for (std::string_view rest = message.bytes; !rest.empty();) {
-        const ssize_t put = ::send(out, rest.data(), rest.size(), MSG_NOSIGNAL | (message.urgent ? MSG_OOB : 0));
-        if (put < 0 && errno == EAGAIN) {
-          pollfd events{out, POLLOUT, 0};
-          if (::poll(&events, 1, kLimitMs) > 0) continue;
-          return error(ErrorCode::restore_failed, "the queue of the connection from " + describe_address(socket.state.peer_name) + " does not fit into a new one");
-        }
-        if (put < 0 && errno != EINTR) return system_error("fill the queue of a TCP connection", -errno);
-        if (put > 0) rest.remove_prefix(static_cast<std::size_t>(put));
-      }
-    }
-    return arrive(socket, size);
-  }
-
-  // poll(2) tells of data when there is as much as SO_RCVLOWAT says; urgent data stops short of it.
-  static Status arrive(Socket& socket, std::size_t size) {
-    bool urgent = false;
-    for (const SocketMessage& message : socket.messages) urgent |= message.urgent;
-    pollfd events{socket.fd.get(), static_cast<short>(urgent ? POLLPRI : POLLIN), 0};
-    const int ready = ::poll(&events, 1, kLimitMs);
-    set(socket.fd.get(), SOL_SOCKET, SO_RCVLOWAT, 1);
-    if (ready > 0) return {};
-    return error(ErrorCode::restore_failed, "only a part of " + std::to_string(size) + " bytes came over a new connection");
+    STASIS_TRY(send_queue(out, socket.messages));
+    return await_queue(socket.fd.get(), socket.messages);
   }
 
   // What the other side had done to the connection by the time of the checkpoint.
@@ -246,36 +326,76 @@ class TcpSockets {
     ::setsockopt(socket.stand_in.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
 
+  Workshop& workshop_;
   std::vector<Socket*> sockets_;
   std::map<std::pair<InetAddress, InetAddress>, Socket*> by_names_;
 };
 
 }  // namespace
 
-Status make_tcp_sockets(std::vector<Socket>& all) { return TcpSockets(all).make(); }
+Status make_tcp_sockets(Workshop& workshop, std::vector<Socket>& all) { return TcpSockets(workshop, all).make(); }
+
+namespace {
+
+// Whether only connections that have ended hold the port: those that a program has closed itself while others called it, which the kernel remembers for a minute (TIME_WAIT, tcp(7)).
+// Listed as in proc_pid_net(5): local address, remote address, state.
+bool is_held_by_ended(std::uint16_t port) {
+  constexpr unsigned kEstablished = 1, kSynSent = 2, kSynReceived = 3, kListen = 10;  // of net/tcp_states.h
+  bool found = false;
+  for (const char* list : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::ifstream file(list);
+    std::string line;
+    std::getline(file, line);  // the titles
+    while (std::getline(file, line)) {
+      std::istringstream words(line);
+      std::string number, local, remote, state;
+      words >> number >> local >> remote >> state;
+      const std::size_t colon = local.find(':');
+      if (colon == std::string::npos || std::stoul(local.substr(colon + 1), nullptr, 16) != port) continue;
+      const unsigned long now = std::stoul(state, nullptr, 16);
+      if (now == kEstablished || now == kSynSent || now == kSynReceived || now == kListen) return false;
+      found = true;
+    }
+  }
+  return found;
+}
+
+Result<UniqueFd> bind_probe(const image::SocketState& socket) {
+  UniqueFd probe(::socket(socket.domain, socket.type | SOCK_CLOEXEC, 0));
+  if (!probe) return system_error("make a socket", -errno);
+  socket.options.for_each([&](const image::SocketOption& option) {
+    const bool matters = (option.level == IPPROTO_IPV6 && option.name == IPV6_V6ONLY) || (option.level == SOL_SOCKET && (option.name == SO_REUSEPORT || option.name == SO_REUSEADDR));
+    if (matters) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+  });
+  if (socket.protocol == IPPROTO_TCP) set(probe.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  STASIS_TRY(bind_to(probe.get(), socket.name));
+  return probe;
+}
+
+constexpr int kTimeWaitMs = 65'000, kTimeWaitStepMs = 100, kTellMs = 1000;
+
+}  // namespace
 
 // Only what others call must have its old address: listeners and sockets that take datagrams.
 Status check_inet_address(const image::SocketState& socket) {
   const InetAddress name = InetAddress::from(socket.name);
   if (socket.domain == AF_NETLINK || name.port == 0) return {};
   if (socket.protocol == IPPROTO_TCP ? socket.phase != SocketPhase::listening : socket.phase == SocketPhase::connected) return {};
-  UniqueFd probe(::socket(socket.domain, socket.type | SOCK_CLOEXEC, 0));
-  if (!probe) return system_error("make a socket", -errno);
-  socket.options.for_each([&](const image::SocketOption& option) {
-    if (option.level == IPPROTO_IPV6 && option.name == IPV6_V6ONLY) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
-    if (option.level == SOL_SOCKET && option.name == SO_REUSEPORT) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
-    if (option.level == SOL_SOCKET && option.name == SO_REUSEADDR) ::setsockopt(probe.get(), option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
-  });
-  if (socket.protocol == IPPROTO_TCP) set(probe.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  const Status status = bind_to(probe.get(), socket.name);
-  if (status.ok() || status.error().sys_errno == EADDRNOTAVAIL) {
-    if (status.ok() && socket.protocol == IPPROTO_TCP && ::listen(probe.get(), 1) != 0 && errno == EADDRINUSE)
+  Result<UniqueFd> probe = bind_probe(socket);
+  for (int waited = 0; !probe.ok() && probe.error().sys_errno == EADDRINUSE && socket.protocol == IPPROTO_TCP && is_held_by_ended(ntohs(name.port)) && waited < kTimeWaitMs; waited += kTimeWaitStepMs) {
+    if (waited == kTellMs)
+      std::fprintf(stderr, "stasis restart: waiting, a minute at most, for the address %s: the kernel keeps it for connections that have ended\n", describe_address(socket.name).c_str());
+    ::poll(nullptr, 0, kTimeWaitStepMs);  // the end of that is no event
+    probe = bind_probe(socket);
+  }
+  if (probe.ok()) {
+    if (socket.protocol == IPPROTO_TCP && ::listen(probe->get(), 1) != 0 && errno == EADDRINUSE)
       return error(ErrorCode::restore_failed, "the address " + describe_address(socket.name) + ", at which the program listens, is in use");
     return {};
   }
-  if (status.error().sys_errno != EADDRINUSE) return status;
-  return error(ErrorCode::restore_failed, "the address " + describe_address(socket.name) +
-                                              ", at which the program can be reached, is in use, by another program or for a minute more by connections that have ended");
+  if (probe.error().sys_errno == EADDRNOTAVAIL) return {};
+  if (probe.error().sys_errno != EADDRINUSE) return probe.error();
+  return error(ErrorCode::restore_failed, "the address " + describe_address(socket.name) + ", at which the program can be reached, is in use by another program");
 }
 
 }  // namespace stasis::restart

@@ -7,6 +7,7 @@
 //   twice      checkpoint, kill, restart, and the same again; what can be seen is the same before the first and after the second checkpoint
 //   moved      as restart, from another working directory, with the store moved and the old process ids taken
 //   younger    as restart, on a machine that was started a moment ago: its clocks have counted less than the program has seen
+//   younger_virtual  with translated ids, where the library makes the clocks go on: restarted on a machine that has run for hours longer, and from there on a younger one
 //   virtual    as twice, as if no user namespace were allowed, and with the old process ids taken: the program's ids are translated
 //   abandoned  a failure is injected (STASIS_FAULT from the driver's environment, default image_write:28, ENOSPC): the checkpoint must fail by
 //              name and the program must not notice
@@ -31,6 +32,8 @@
 
 namespace stasis::tests {
 namespace {
+
+constexpr long kOlder = 10'000;
 
 long uptime_seconds() {
   timespec now{};
@@ -109,9 +112,19 @@ class Scenario {
     launch();
     checkpoint(1);
     kill_all();
-    const std::string back = std::to_string(-uptime_seconds());
-    program_ = std::make_unique<Process>(Command{"unshare", "--user", "--map-current-user", "--time", "--monotonic", back, "--boottime", back, "--fork",
-                                                 place_.stasis(), "restart", place_.store()});
+    restart_on_machine(-uptime_seconds());
+    finish();
+  }
+  void younger_translated() {
+    launch();
+    checkpoint(1);
+    kill_all();
+    setenv(environment::kIds, "virtual", 1);
+    restart_on_machine(kOlder);
+    wait_for_coordinator();
+    checkpoint(2);
+    kill_all();
+    restart_on_machine(-uptime_seconds());
     finish();
   }
   void abandoned() {
@@ -150,6 +163,12 @@ class Scenario {
     wait_for_all_gone(squatter_.pid());
   }
   void restart() { program_ = std::make_unique<Process>(Command{place_.stasis(), "restart", place_.store()}); }
+  // One that has run for so many seconds more than this one.
+  void restart_on_machine(long older) {
+    const std::string seconds = std::to_string(older);
+    program_ = std::make_unique<Process>(Command{"unshare", "--user", "--map-current-user", "--time", "--monotonic", seconds, "--boottime", seconds, "--fork",
+                                                 place_.stasis(), "restart", place_.store()});
+  }
   // A coordinator's file in the store says that it can be talked to.
   void wait_for_coordinator() {
     wait_for_file(place_.store() / store_layout::kCoordinator, *program_);
@@ -169,7 +188,8 @@ class Scenario {
 int run_scenario(const std::string& mode, const std::string& program) {
   static const std::map<std::string, void (Scenario::*)()> kModes = {
       {"native", &Scenario::native},       {"watched", &Scenario::watched}, {"continue", &Scenario::continued}, {"restart", &Scenario::restarted},
-      {"twice", &Scenario::twice},         {"moved", &Scenario::moved},     {"younger", &Scenario::younger}, {"virtual", &Scenario::translated},
+      {"twice", &Scenario::twice},         {"moved", &Scenario::moved},     {"younger", &Scenario::younger}, {"younger_virtual", &Scenario::younger_translated},
+      {"virtual", &Scenario::translated},
       {"abandoned", &Scenario::abandoned}};
   const auto found = kModes.find(mode);
   if (found == kModes.end()) {

@@ -90,6 +90,7 @@ struct SocketState {
   Sequence<SocketOption> options;
   Sequence<SocketMessage> messages;
   Sequence<SocketReference> groups;  // AF_NETLINK: multicast groups
+  bool peer_shut = false;      // TCP: the other side has closed its direction
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("domain", self.domain);
@@ -112,6 +113,7 @@ struct SocketState {
     archive("options", self.options);
     archive("messages", self.messages);
     archive("groups", self.groups);
+    archive("peer_shut", self.peer_shut);
   }
 };
 

@@ -1,5 +1,5 @@
 /* Programs that were started with another environment than their parent's: none (execve, posix_spawn, fexecve), a list of its own without the preloaded library, cleared by
- * clearenv(3) before system(3) and popen(3). All live while the checkpoint is made, and each has the environment that it was given. */
+ * clearenv(3) before system(3) and popen(3), one that comes from another node of a parallel job. All live while the checkpoint is made, and each has the environment that it was given. */
 #include <spawn.h>
 
 #include "stasis_test.h"
@@ -23,6 +23,7 @@ static int started(int argc, char **argv) {
 
 static pid_t by(int way, char *self) {
   char *none[] = {NULL}, *one[] = {"ONLY=this", NULL};
+  char *foreign[] = {"ONLY=this", "STASIS_COMPUTATION=0123456789abcdef", "STASIS_RUN=/dev/shm/none", NULL};
   char *bare[] = {self, "started", NULL}, *with[] = {self, "started", "ONLY=this", NULL};
   pid_t child = -1;
   if (way == 1) {
@@ -35,6 +36,7 @@ static pid_t by(int way, char *self) {
   if (way == 2) fexecve(open(self, O_RDONLY | O_CLOEXEC), with, one);
   if (way == 3) execvpe(self, with, one);
   if (way == 4) execveat(open(self, O_PATH | O_CLOEXEC), "", bare, none, AT_EMPTY_PATH);
+  if (way == 7) execve(self, with, foreign);
   char command[4200];
   snprintf(command, sizeof command, "exec '%s' started", self);
   CHECK(clearenv() == 0);
@@ -44,7 +46,7 @@ static pid_t by(int way, char *self) {
 }
 
 int main(int argc, char **argv) {
-  enum { ways = 7 };
+  enum { ways = 8 };
   char self[4096];
   pid_t children[ways];
   if (argc > 1) return started(argc, argv);

@@ -24,9 +24,14 @@ static long end_of(pthread_t thread) {
   CHECK(pthread_join(thread, &result) == 0);
   return (long)result;
 }
-/* The shells tell that they are there by opening it, and end when something comes in. */
+/* The shells tell who they are, open a FIFO, where they wait for somebody to write, and end when something comes in. */
 static void until_up(int up, int shells) {
-  for (int i = 0; i < shells; i++) wait_for_event(up);
+  FILE *told = fdopen(up, "r");
+  for (int shell; shells > 0; shells--) {
+    CHECK(fscanf(told, "%d", &shell) == 1);
+    until_blocked_in(shell, SYS_openat);
+  }
+  CHECK(fclose(told) == 0);
 }
 static void let_go(const char *fifo) {
   const int fd = open(fifo, O_WRONLY);
@@ -39,9 +44,9 @@ int main(void) {
   CHECK(sigaction(SIGUSR1, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0 && pipe(up) == 0 && dup2(up[1], 9) == 9);
   CHECK(system(NULL) != 0 && WEXITSTATUS(system("exit 3")) == 3 && WTERMSIG(system("kill -9 $$")) == SIGKILL && WEXITSTATUS(system("/none")) == 127);
   CHECK(system("mkfifo first second third fourth") == 0);
-  const pthread_t first = start("printf e >&9; read line < first; exit 5"), second = start("printf e >&9; read line < second; kill -15 $$"),
-                  third = start("printf e >&9; echo $$ > id; read line < third; exit 1");
-  FILE *fourth = popen("printf e >&9; read line < fourth; exit 8", "w");
+  const pthread_t first = start("echo $$ >&9; read line < first; exit 5"), second = start("echo $$ >&9; read line < second; kill -15 $$"),
+                  third = start("echo $$ >&9; echo $$ > id; read line < third; exit 1");
+  FILE *fourth = popen("echo $$ >&9; read line < fourth; exit 8", "w");
   CHECK(fourth != NULL);
   until_up(up[0], 4);
   CHECK(kill(getpid(), SIGINT) == 0 && interrupted == 0);

@@ -1,12 +1,15 @@
 // See authentication.hpp.
 // World: programs.
-#include "coordinator/authentication.hpp"
+#include "core/proto/authentication.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sys/random.h>
 
-namespace stasis::coordinator {
+#include <vector>
+
+namespace stasis::proto {
 
 std::string proof(std::string_view key, std::string_view role, std::string_view challenge, std::string_view part) {
   std::string text;
@@ -23,4 +26,12 @@ bool is_same_proof(std::string_view left, std::string_view right) {
   return !left.empty() && left.size() == right.size() && ::CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
-}  // namespace stasis::coordinator
+std::string random_hex(std::size_t bytes) {
+  std::vector<unsigned char> raw(bytes);
+  static_cast<void>(!::getrandom(raw.data(), raw.size(), 0));
+  std::string text;
+  for (const unsigned char byte : raw) text += "0123456789abcdef"[byte >> 4], text += "0123456789abcdef"[byte & 15];
+  return text;
+}
+
+}  // namespace stasis::proto
