@@ -382,7 +382,12 @@ Status check_inet_address(const image::SocketState& socket) {
   if (socket.domain == AF_NETLINK || name.port == 0) return {};
   if (socket.protocol == IPPROTO_TCP ? socket.phase != SocketPhase::listening : socket.phase == SocketPhase::connected) return {};
   Result<UniqueFd> probe = bind_probe(socket);
-  for (int waited = 0; !probe.ok() && probe.error().sys_errno == EADDRINUSE && socket.protocol == IPPROTO_TCP && is_held_by_ended(ntohs(name.port)) && waited < kTimeWaitMs; waited += kTimeWaitStepMs) {
+  bool was_held_by_ended = false;
+  for (int waited = 0; !probe.ok() && probe.error().sys_errno == EADDRINUSE && socket.protocol == IPPROTO_TCP && waited < kTimeWaitMs; waited += kTimeWaitStepMs) {
+    // The kernel takes an ended connection off its list, and frees the port a moment after: not to see one any more means to look once more.
+    const bool is_held = is_held_by_ended(ntohs(name.port));
+    if (!is_held && !was_held_by_ended) break;
+    was_held_by_ended = is_held;
     if (waited == kTellMs)
       std::fprintf(stderr, "stasis restart: waiting, a minute at most, for the address %s: the kernel keeps it for connections that have ended\n", describe_address(socket.name).c_str());
     ::poll(nullptr, 0, kTimeWaitStepMs);  // the end of that is no event
