@@ -30,7 +30,7 @@ Error refused(const Description& description) noexcept {
   const std::string_view path = description.record.path;
   const auto is = [&](std::string_view name) { return path.find(name) != std::string_view::npos; };
   if (S_ISSOCK(description.status.st_mode)) detail.append("a socket that is neither UNIX nor TCP, UDP or netlink for routes");
-  else if (is("[io_uring]")) detail.append("an io_uring");
+  else if (is("[io_uring]")) detail.append("an io_uring that was made neither through liburing nor the C library's syscall(), or that a child has from its parent");
   else if (is("[pidfd]")) detail.append("a process descriptor, in flight or of a process outside the computation");
   else if (is_of_a_process(path)) detail.append("a file of a process, in flight, outside the computation, of a thread, or opened as a path");
   else if (is("/dev/pts/") || is("/ptmx")) detail.append("a pseudo-terminal whose other end is outside the computation");
@@ -109,6 +109,7 @@ class Lister {
       STASIS_TRY(look(description));
       STASIS_TRY_VALUE(const std::uint32_t index, index_of(description));
       if (description.record.kind == image::DescriptionKind::process || description.record.kind == image::DescriptionKind::process_file) return refused(description);  // cannot be made before its process
+      if (description.record.kind == image::DescriptionKind::ring) return error(ErrorCode::unsupported, "an io_uring in flight in a UNIX socket");
       if (!all_.descriptions[socket].in_flight.add({borrowed_[next].message, index})) return out_of_arena();
     }
     return {};

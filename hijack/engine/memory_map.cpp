@@ -83,6 +83,11 @@ Status classify_file(Mapping& mapping, Arena& arena) noexcept {
     mapping.ring = mapping.whole = true;
     return {};
   }
+  if (record.path.starts_with("anon_inode:[io_uring]")) {
+    record.kind = image::MappingKind::anonymous;
+    mapping.is_uring = mapping.whole = true;
+    return {};
+  }
   if (record.path.starts_with("anon_inode:") || record.path.starts_with("socket:"))
     return unsupported(record, "memory shared with the kernel:");
   bool deleted = record.path.ends_with(kDeleted);
@@ -145,7 +150,7 @@ class Parser {
     const std::uint64_t start = current_.record.start;
     if (start == reinterpret_cast<std::uint64_t>(members_address()) || start == reinterpret_cast<std::uint64_t>(ids_address())) return {};
     if (scratch_.holds(start)) return {};
-    if (device_memory_) return unsupported(current_.record, "device memory");
+    if (device_memory_ && !current_.record.path.starts_with("anon_inode:[io_uring]")) return unsupported(current_.record, "device memory");
     // The kernel takes one itself for what may only be executed (pkeys(7)), and does so again.
     if (key_ != 0 && current_.record.protection != PROT_EXEC) return unsupported(current_.record, "memory with a protection key:");
     // The number of a System V segment, which is shown as its inode, may be 0.

@@ -17,6 +17,7 @@ struct Mapping {
   bool whole = false;     // no file to come back from: every page is saved, also those that only the file has
   bool readable = false;
   bool ring = false;      // of a context of asynchronous I/O (io_contexts.hpp); saved as memory of its own
+  bool is_uring = false;  // of an io_uring (rings.hpp), likewise
 };
 
 struct AddressRange {

@@ -11,6 +11,7 @@
 #include "core/environment.hpp"
 #include "hijack/engine/aside.hpp"
 #include "hijack/engine/main_thread.hpp"
+#include "hijack/engine/ring_notes.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/fault.hpp"
@@ -70,6 +71,7 @@ class Round {
     STASIS_TRY(for_each_entry(directory.get(), [&](std::string_view name) -> Status {
       const auto tid = static_cast<std::int32_t>(Text(name).number());
       if (tid == self_ || tid == leader_ || (tid == main_ && main_thread_has_ended())) return {};
+      if (has_rings() && is_kernels(tid)) return {};  // what it works at is waited for (rings.hpp)
       return visit(tid);
     }));
     for (std::uint32_t i = 1; i != saved.kept->thread_count; ++i) {

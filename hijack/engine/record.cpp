@@ -10,6 +10,7 @@
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/engine/queue_registrations.hpp"
+#include "hijack/engine/rings.hpp"
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/settings.hpp"
@@ -85,6 +86,7 @@ Result<proto::Inventory> Recorder::take_inventory() noexcept {
   STASIS_TRY_VALUE(map_, read_memory_map(arena_, scratch_));
   STASIS_TRY(rest_contexts(map_));
   STASIS_TRY_VALUE(descriptors_, list_descriptors(arena_, link_, borrowed_));
+  STASIS_TRY(rest_rings(map_, descriptors_, arena_));
   STASIS_TRY(find_shared_memory());
   const std::uint32_t count = descriptors_.descriptions.size() + shared_memory_.size();
   auto* entries = static_cast<proto::SharedEntry*>(arena_.take(sizeof(proto::SharedEntry) * count));

@@ -45,6 +45,7 @@ constexpr Restartable kCalls[] = {
     {SYS_semtimedop, Timeout::structure, REG_R10, 0},
     {SYS_io_getevents, Timeout::structure, REG_R8, 0},
     {SYS_io_pgetevents, Timeout::structure, REG_R8, 0},
+    {SYS_io_uring_enter, Timeout::none, 0, 0},  // a time to wait begins anew
     {SYS_ppoll, Timeout::none, 0, 0},
     {SYS_select, Timeout::none, 0, 0},
     {SYS_pselect6, Timeout::none, 0, 0},

@@ -16,6 +16,7 @@
 #include "core/environment.hpp"
 #include "hijack/engine/entry.hpp"
 #include "hijack/engine/io_contexts.hpp"
+#include "hijack/engine/rings.hpp"
 #include "hijack/engine/late_signals.hpp"
 #include "hijack/engine/lifted_limit.hpp"
 #include "hijack/engine/link.hpp"
@@ -125,6 +126,7 @@ void become_thread(ThreadState& state) noexcept {
   if (state.scheduling.size != 0) sys::call(SYS_sched_setattr, 0, &state.scheduling, 0);  // lower priorities are always allowed
   take_attributes(state.attributes);
   continue_thread_usage(state.usage);
+  if (const Status status = fill_rings(state.id); !status.ok()) give_up(status.error());
   drop_capabilities();
 }
 
@@ -344,6 +346,7 @@ void rejoin(void* argument) noexcept {
   }
   restore_memory_flags();
   if (const Status status = restore_areas(); !status.ok()) give_up(status.error());
+  if (const Status status = make_rings(); !status.ok()) give_up(status.error());
 
   ThreadState* main = find_thread(programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid))));
   successor = main == nullptr ? find_thread(0) : nullptr;
@@ -353,6 +356,7 @@ void rejoin(void* argument) noexcept {
   create_timers();
   take_undo();
   if (const Status status = take_contexts(saved.handoff.status_fd); !status.ok()) give_up(status.error());
+  if (const Status status = fill_rings(0); !status.ok()) give_up(status.error());
   if (const Status status = take_registrations(); !status.ok()) give_up(status.error());
   queue_pending(0);
   if (main == nullptr) {

@@ -9,6 +9,7 @@
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/processor_time.hpp"
 #include "hijack/engine/io_contexts.hpp"
+#include "hijack/engine/ring_notes.hpp"
 #include "hijack/engine/semaphore_undo.hpp"
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/stop_signal.hpp"
@@ -28,6 +29,7 @@ void in_child() noexcept {
   forget_checkpoint();
   forget_undo();
   forget_contexts();
+  forget_rings();
   begin_usage();
   take_own_id();
   become_member();

@@ -29,6 +29,13 @@ std::uint64_t id_of(const Description& set, const image::WatchedDescription& ent
   return 0;
 }
 
+// Its process makes it anew, when epoll sets are filled already.
+bool is_ring(std::uint64_t id, const Sink& sink) noexcept {
+  for (const Description& other : *sink.descriptions)
+    if (id != 0 && other.record.id == id) return other.record.kind == image::DescriptionKind::ring;
+  return false;
+}
+
 // "tfd:        5 events:       19 data:                7  pos:0 ino:61 sdev:9"
 image::WatchedDescription entry_in(std::string_view line) noexcept {
   image::WatchedDescription entry;
@@ -60,6 +67,7 @@ Status record(Description& description, Sink& sink) noexcept {
     std::uint32_t earlier = 0;
     for (const image::WatchedDescription& other : entries) earlier += other.fd == entry.fd;
     entry.description = id_of(description, entry, earlier, sink);
+    if (is_ring(entry.description, sink)) return error(ErrorCode::unsupported, "an epoll set with an io_uring in it");
     if (!entries.add(entry)) return out_of_arena();
   }
   return set_state(description, sink.arena, image::EventSet{{entries.begin(), entries.size()}});

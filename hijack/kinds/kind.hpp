@@ -73,7 +73,7 @@ Status set_state(Description& description, Arena& arena, const State& state) noe
 int stdio_index(const struct stat& status) noexcept;
 
 namespace kinds_detail {
-extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter, socket, pseudo_terminal, timer, signal_set, event_set, process, watch_list, process_file, message_queue;
+extern const Kind path_only, memory_file, regular_file, directory, terminal, device, launch_stdio, fifo, pipe, event_counter, socket, pseudo_terminal, timer, signal_set, event_set, process, watch_list, process_file, message_queue, ring;
 }
 
 }  // namespace stasis::hijack

@@ -17,6 +17,7 @@ constexpr const Kind* kTable[] = {
     &kinds_detail::terminal,       // before devices
     &kinds_detail::device,         &kinds_detail::fifo,         &kinds_detail::pipe,    &kinds_detail::event_counter, &kinds_detail::socket,
     &kinds_detail::timer,          &kinds_detail::signal_set,   &kinds_detail::event_set,      &kinds_detail::watch_list,
+    &kinds_detail::ring,
 };
 
 }  // namespace

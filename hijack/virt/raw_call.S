@@ -1,5 +1,5 @@
 # syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual or clocks are not the machine's (raw_calls.cpp),
-# and what the kernel does not tell of asynchronous I/O is noted (hijack/interpose/io_contexts.cpp).
+# and what the kernel does not tell of asynchronous I/O is noted (hijack/interpose/io_contexts.cpp, hijack/interpose/rings.cpp).
 #
 # Calls that make a task return in it, too, maybe on another stack, so nothing may be on the stack then; the kernel's id is returned for those.
 # A thread that is stopped at stasis_raw_call_made has the number of its call right below its stack pointer (hijack/engine/restart_call.cpp).
@@ -14,6 +14,13 @@ syscall:
         leaq    -206(%rdi), %rax        # io_setup, io_destroy, io_getevents, io_submit
         cmpq    $3, %rax
         jbe     stasis_io_call
+        leaq    -425(%rdi), %rax        # io_uring_setup, io_uring_enter, io_uring_register
+        cmpq    $2, %rax
+        jbe     stasis_ring_call
+        cmpq    $9, %rdi                # mmap
+        je      stasis_ring_call
+        cmpq    $11, %rdi               # munmap
+        je      stasis_ring_call
         cmpb    $0, stasis_calls_are_translated(%rip)
         jne     2f
 1:      movq    %rdi, -8(%rsp)

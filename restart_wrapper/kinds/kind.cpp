@@ -15,7 +15,7 @@ namespace {
 // Plain things first, so that a file that is gone is told before pipes are filled.
 const std::array kTable{kinds_detail::pseudo_terminal,  // first: it mounts the directory that others may be in
                         kinds_detail::regular_file, kinds_detail::directory,    kinds_detail::path_only, kinds_detail::device,       kinds_detail::memory_file,
-                        kinds_detail::event_counter, kinds_detail::terminal,    kinds_detail::launch_stdio, kinds_detail::fifo, kinds_detail::pipe,
+                        kinds_detail::event_counter, kinds_detail::ring, kinds_detail::terminal,    kinds_detail::launch_stdio, kinds_detail::fifo, kinds_detail::pipe,
                         kinds_detail::timer, kinds_detail::signal_set, kinds_detail::message_queue, kinds_detail::process, kinds_detail::process_file, kinds_detail::watch_list, kinds_detail::event_set,
                         kinds_detail::socket};  // last: any of the others may be in flight in its queue
 }  // namespace

@@ -104,7 +104,7 @@ Result<int> open_again(int fd, int flags);
 int open_flags(const image::DescriptionRecord& record);
 
 namespace kinds_detail {
-extern const Kind regular_file, directory, device, pipe, fifo, terminal, launch_stdio, memory_file, path_only, event_counter, socket, pseudo_terminal, timer, signal_set, event_set, process, watch_list, process_file, message_queue;
+extern const Kind regular_file, directory, device, pipe, fifo, terminal, launch_stdio, memory_file, path_only, event_counter, socket, pseudo_terminal, timer, signal_set, event_set, process, watch_list, process_file, message_queue, ring;
 }
 
 }  // namespace stasis::restart

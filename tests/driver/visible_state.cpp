@@ -92,17 +92,35 @@ bool is_member(const fs::path& process) {
   return program != "stasis" && program != "stasis-coordinator" && !program.empty();
 }
 
+// A thread by which the kernel works for an io_uring: PF_IO_WORKER in field 9 of its stat. It comes and goes as it likes.
+bool is_kernels(const fs::path& thread) {
+  const std::string stat = read_all(thread / "stat");
+  std::istringstream fields(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+  std::string value;
+  for (int field = 3; field <= 9; ++field) fields >> value;
+  return !value.empty() && (std::stoul(value) & 0x10) != 0;
+}
+
 // Whether a thread of the process is in the handler of the stop signal: a program itself cannot block that, and threads of the C library's own, which do, do
 // not block the signal by which it reaches them.
 bool is_in_handler(const fs::path& process) {
   std::error_code gone;
   for (const auto& thread : fs::directory_iterator(process / "task", gone)) {
     const std::string status = read_all(thread.path() / "status"), blocked = field(status, "SigBlk");
+    if (is_kernels(thread.path())) continue;
     if (field(status, "State").substr(0, 1) == "Z") continue;  // a main thread that has ended shows what it ended with
     const unsigned long long mask = blocked.empty() ? 0 : std::stoull(blocked, nullptr, 16);
     if ((mask >> (kStopSignal - 1) & 1) != 0 && (mask >> (kLibrarySignal - 1) & 1) != 0) return true;
   }
   return false;
+}
+
+// Of the program.
+std::string count_threads(const fs::path& process) {
+  std::error_code gone;
+  int count = 0;
+  for (const auto& thread : fs::directory_iterator(process / "task", gone)) count += !is_kernels(thread.path());
+  return std::to_string(count);
 }
 
 // A checkpoint is over when all members have been told to go on, and their threads do that by themselves. For ever is the test's time limit.
@@ -151,7 +169,8 @@ VisibleState look() {
     const std::string ids = field(read_all(entry.path() / "status"), "NSpid");
     ProcessState& state = all[std::stoi(ids.substr(ids.find_last_of(" \t") + 1))];
     state.fields["main thread"] = process == entry.path() ? "lives" : "ended";
-    for (const char* line : {"Name", "Umask", "Threads", "SigBlk", "SigIgn", "SigCgt", "Seccomp"}) state.fields[line] = field(status, line);
+    for (const char* line : {"Name", "Umask", "SigBlk", "SigIgn", "SigCgt", "Seccomp"}) state.fields[line] = field(status, line);
+    state.fields["threads"] = count_threads(entry.path());
     for (const char* file : {"cmdline", "environ", "limits"}) state.fields[file] = read_all(process / file);
     for (const char* link : {"exe", "cwd"}) state.fields[link] = link_of(process / link);
     look_at_descriptors(process, state.fields);
