@@ -57,7 +57,7 @@ Result<std::map<std::int32_t, std::vector<proto::ElectedEntry>>> elect(const std
     std::vector<proto::ElectedEntry>& answer = answers[pid];
     const std::int32_t thread = living_thread(pid);
     for (const proto::SharedEntry& entry : entries) {
-      const bool memory = entry.kind == proto::SharedKind::memory;
+      const bool memory = entry.kind != proto::SharedKind::description;
       std::vector<Elected>& alike = known[{entry.kind, entry.device, entry.inode, memory ? 0 : entry.discriminator}];
       const Elected* same = nullptr;
       for (const Elected& other : alike) {

@@ -127,6 +127,7 @@ struct Elect {
 enum class SharedKind : std::uint8_t {
   description = 1,  // an open file description; compared with kcmp(KCMP_FILE) among entries of equal device and inode
   memory = 2,       // the object behind a MAP_SHARED mapping without a name in the file system; equal device and inode is enough
+  mapped_file = 3,  // a file that is mapped shared and not open in the member; the same
 };
 
 // One resource that other processes may share with the member.

@@ -7,6 +7,7 @@
 
 #include "hijack/engine/area_state.hpp"
 #include "hijack/engine/io_contexts.hpp"
+#include "hijack/engine/mapped_files.hpp"
 #include "hijack/engine/memory_writer.hpp"
 #include "hijack/engine/process_record.hpp"
 #include "hijack/engine/queue_registrations.hpp"
@@ -87,13 +88,14 @@ Result<proto::Inventory> Recorder::take_inventory() noexcept {
   STASIS_TRY(rest_contexts(map_));
   STASIS_TRY_VALUE(descriptors_, list_descriptors(arena_, link_, borrowed_));
   STASIS_TRY(rest_rings(map_, descriptors_, arena_));
+  STASIS_TRY(add_mapped_files(map_, descriptors_, borrowed_, arena_));
   STASIS_TRY(find_shared_memory());
   const std::uint32_t count = descriptors_.descriptions.size() + shared_memory_.size();
   auto* entries = static_cast<proto::SharedEntry*>(arena_.take(sizeof(proto::SharedEntry) * count));
   if (entries == nullptr && count != 0) return out_of_arena();
   std::uint32_t next = 0;
   for (const Description& description : descriptors_.descriptions)
-    entries[next++] = {proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd,
+    entries[next++] = {description.only_mapped ? proto::SharedKind::mapped_file : proto::SharedKind::description, description.record.device, description.record.inode, description.record.status_flags, description.fd,
                        description.other_end, description.must_be_inside, description.peer, description.record.kind == image::DescriptionKind::message_queue};
   for (const image::SharedMemoryRecord& object : shared_memory_) entries[next++] = {proto::SharedKind::memory, object.device, object.inode, 0, -1, 0, false, 0, false};
   List<proto::SharedExtent> extents(arena_);

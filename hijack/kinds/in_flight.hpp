@@ -32,6 +32,12 @@ class BorrowedDescriptors {
 
   // Adds those of the queue of `socket`, which may be any socket. Errors: system; unsupported when they cannot be had.
   Status borrow(int socket, Arena& arena) noexcept;
+  // Takes over a descriptor of ours. False when the arena is full; it is closed then.
+  bool take(int fd) noexcept {
+    if (all_.add({fd, 0})) return true;
+    sys::call(SYS_close, fd);
+    return false;
+  }
 
  private:
   List<BorrowedFd> all_;

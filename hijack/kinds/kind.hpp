@@ -27,6 +27,7 @@ struct Description {
   int fd = -1;
   List<InFlight> in_flight;       // sockets: in the order of the queue
   bool locked_by_process = false; // files: opening it again and closing that would take the program's locks away (engine/file_locks.hpp)
+  bool only_mapped = false;       // files: nobody need have a descriptor of it, it is mapped (engine/mapped_files.hpp)
   bool must_be_inside = false;    // sockets: a connection whose other end must be in the computation (STASIS_OUTSIDE)
   std::uint64_t peer = 0;         // sockets: inode of that other end
   std::uint64_t other_end = 0;    // TCP: inode of the other end's socket, if more is under way than the receive queue has taken

@@ -10,6 +10,7 @@
 #include "core/image/file_fingerprint.hpp"
 #include "core/image/states/regular_file.hpp"
 #include "hijack/kinds/kind.hpp"
+#include "hijack/rt/file.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -30,16 +31,25 @@ bool may_be_changed(const image::DescriptionRecord& record) noexcept {
   return (record.status_flags & O_ACCMODE) != O_RDONLY && (record.status_flags & O_APPEND) == 0;
 }
 
+// Permissions of the directory that the file is in, 0 if they cannot be known.
+std::uint32_t directory_mode(std::string_view path) noexcept {
+  struct stat status{};
+  const Path directory(path.substr(0, path.rfind('/')));
+  return sys::call(SYS_newfstatat, AT_FDCWD, directory.c_str(), &status, 0) < 0 ? 0 : status.st_mode & 07777;
+}
+
 // Its bytes, or if they are too many a fingerprint.
 Status keep_changeable(Description& description, Sink& sink) noexcept {
   image::DescriptionRecord& record = description.record;
+  image::RegularFile state;
+  state.directory_mode = directory_mode(record.path);
   const bool unreadable = (record.status_flags & O_ACCMODE) == O_WRONLY;
   if (unreadable && (description.locked_by_process || !may(record, R_OK))) return {};  // cannot be read, or not without losing the lock
   if (record.size <= sink.changeable_left) {
     sink.changeable_left -= record.size;
+    STASIS_TRY(set_state(description, sink.arena, state));
     return record_content(description, record.size, record.content, sink);
   }
-  image::RegularFile state;
   const OwnedFd again = unreadable ? open_file(record.path.data(), O_RDONLY) : OwnedFd();
   const int fd = unreadable ? again.get() : description.fd;
   state.has_fingerprint = image::fingerprint(record.size, state.fingerprint, [&](std::uint64_t offset, char* buffer, std::size_t length) {

@@ -1,7 +1,8 @@
 // Regular files.
 //
 // A file that was open for writing goes back to its length at the checkpoint: what the program wrote after it, it will write
-// again. What is cut off is kept in the store, once a file. One whose old bytes were changed in place gets them back (changed_file.hpp). A small file that was removed since is put back under its name from the copy in the image. A
+// again. What is cut off is kept in the store, once a file. One whose old bytes were changed in place gets them back (changed_file.hpp). A file that was removed since is put back under its name from
+// the copy in the image, with its directories if it was open or mapped for writing. A
 // file without a name, or a small one that was only read and has changed, comes from the image as a file without a name. Nothing that is there is
 // truncated by opening; a file that was opened by a name that it has lost, and has another, gets that name back for the moment of opening, where it is free.
 // World: programs.
@@ -15,6 +16,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/image/states/regular_file.hpp"
+#include "restart_wrapper/directories.hpp"
 #include "restart_wrapper/kinds/changed_file.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/other_name.hpp"
@@ -82,7 +85,8 @@ struct File {
     }
     if (errno != ENOENT) return Origin::name;
     const std::string directory = std::filesystem::path(label(*shown)).parent_path();
-    if (::access(directory.c_str(), W_OK | X_OK) == 0) return Origin::put_back;
+    const bool possible = written ? has_place(label(*shown)) : ::access(directory.c_str(), W_OK | X_OK) == 0;  // what is only read needs no name
+    if (possible) return Origin::put_back;
     return written ? Origin::name : Origin::image;
   }
 };
@@ -182,6 +186,11 @@ Status fill(const Description& source, int fd) {
 
 Status put_back(const File& file) {
   const std::string path = label(*file.shown);
+  image::RegularFile state;
+  if (file.copy != nullptr && !file.copy->record.state.empty()) {
+    STASIS_TRY_VALUE(state, state_of<image::RegularFile>(*file.copy));
+  }
+  STASIS_TRY(make_directories(path, state.directory_mode != 0 ? state.directory_mode : 0700));
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return system_error("put back " + path, -errno);
   STASIS_TRY(fill(file.copy != nullptr ? *file.copy : *file.shown, fd.get()));

@@ -19,6 +19,7 @@
 #include <map>
 #include <set>
 
+#include "restart_wrapper/directories.hpp"
 #include "restart_wrapper/kinds/acting.hpp"
 #include "restart_wrapper/kinds/sockets.hpp"
 
@@ -263,6 +264,7 @@ class UnixSockets {
     const image::SocketState& state = socket.state;
     if (state.file.empty()) return name_only(socket.fd.get(), state.name);
     const std::string file(state.file);
+    STASIS_TRY(make_directories(file, 0700));
     if (::chdir(base_of(state).c_str()) != 0) return system_error("change to the directory " + base_of(state), -errno);
     ::unlink(file.c_str());  // what check_unix_address found to be left behind
     ::umask(0);
@@ -416,7 +418,9 @@ Status check_unix_address(const image::SocketState& socket) {
   if (socket.file.empty() || socket.phase == SocketPhase::connected) return {};
   const std::string file(socket.file), directory = file.substr(0, file.rfind('/') + 1);
   struct stat status{};
-  if (::stat(directory.c_str(), &status) != 0) return errno == ENOENT ? error(ErrorCode::file_missing, directory).with("the directory of a socket") : system_error("stat " + directory, -errno);
+  const bool found = ::stat(directory.c_str(), &status) == 0;
+  if (!found && errno == ENOENT && has_place(file)) return {};
+  if (!found) return errno == ENOENT ? error(ErrorCode::file_missing, directory).with("the directory of a socket") : system_error("stat " + directory, -errno);
   if (::lstat(file.c_str(), &status) != 0) return errno == ENOENT ? Status() : system_error("stat " + file, -errno);
   if (!S_ISSOCK(status.st_mode)) return error(ErrorCode::file_changed, file).with("it was a socket");
   if (is_left_behind(file, socket.type)) return {};

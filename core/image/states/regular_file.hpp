@@ -11,10 +11,12 @@ namespace stasis::image {
 struct RegularFile {
   bool has_fingerprint = false;   // it may be changed in place and is too large for a copy
   std::uint64_t fingerprint = 0;  // of as many bytes as the description's size (file_fingerprint.hpp)
+  std::uint32_t directory_mode = 0;  // permissions of the directory that it was in, should that go; 0 if not known
   template <class Self, class Archive>
   static void fields(Self& self, Archive& archive) {
     archive("has_fingerprint", self.has_fingerprint);
     archive("fingerprint", self.fingerprint);
+    archive("directory_mode", self.directory_mode);
   }
 };
 
