@@ -137,6 +137,7 @@ Result<proto::Written> Recorder::write(const proto::Elected& elected) noexcept {
   STASIS_TRY(image_.create(begin_.image_path, begin_.generation));
   const auto finish = [&]() -> Result<ImageWriter::Done> {
     STASIS_TRY(write_memory());
+    STASIS_TRY(check_rings());
     STASIS_TRY(image_.end_data());
     STASIS_TRY(write_sections());
     return image_.finish();

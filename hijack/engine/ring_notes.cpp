@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "hijack/engine/ring_requests.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/memory.hpp"
 
@@ -62,18 +63,27 @@ void look(RingNote& note, const std::uint32_t* tail) noexcept {
   const char* const entries = note.entries.load(std::memory_order_relaxed);
   if (requests == nullptr || entries == nullptr) return;  // the kernel's count will tell
   const RingShape& shape = note.shape;
+  const char* const results = note.results.load(std::memory_order_relaxed);
+  const std::uint32_t given = results == nullptr ? 0 : load(results + shape.result_tail);  // before what has been taken, so that there is a request for each
+  const std::uint32_t seen_before = note.seen.load(std::memory_order_relaxed);
   const std::uint32_t first = load(requests + shape.head), last = tail != nullptr ? *tail : load(requests + shape.tail);
-  if (static_cast<std::int32_t>(first - note.seen.load(std::memory_order_relaxed)) > 0) add_reason(note, kUnseen);
+  if (static_cast<std::int32_t>(first - seen_before) > 0) add_reason(note, kUnseen);
   if (last - first > shape.requests) return add_reason(note, kUnseen);
   const bool in_order = tail != nullptr || (shape.flags & kSetupNoArray) != 0;
   const auto* array = reinterpret_cast<const std::uint32_t*>(requests + shape.array);
   const std::uint32_t mask = shape.requests - 1, shift = (shape.flags & IORING_SETUP_SQE128) != 0 ? 7 : 6;
   std::uint32_t reasons = 0;
+  Following following(note);
+  following.catch_up(first, given, first == seen_before);
   for (std::uint32_t i = first; i != last; ++i) {
     const std::uint32_t index = in_order ? i & mask : array[i & mask];
-    if (index > mask) continue;  // dropped
+    if (index > mask) {  // the kernel drops it
+      following.lose();
+      continue;
+    }
     const auto& request = *reinterpret_cast<const io_uring_sqe*>(entries + (static_cast<std::uint64_t>(index) << shift));
     reasons |= reasons_of(request);
+    following.copy(i, request);
     if (request.opcode == IORING_OP_MSG_RING) doubt_rings(kUncounted);
   }
   if (reasons != 0) add_reason(note, reasons);
@@ -157,6 +167,8 @@ void note_ring(int fd, const RingShape& shape, std::int32_t thread) noexcept {
     note.is_disabled = (shape.flags & IORING_SETUP_R_DISABLED) != 0;
     note.event = -1, note.event_async = false;
     drop(note.files), drop(note.buffers);
+    RingRequests::drop(note.under_way);
+    note.under_way = RingRequests::make(shape);
     note.number.store(static_cast<std::uint32_t>(fd) + 1);
     std::uint32_t count = used.load();
     while (count <= i && !used.compare_exchange_weak(count, i + 1)) {

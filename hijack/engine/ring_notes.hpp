@@ -44,6 +44,8 @@ struct RingSlots {
   std::uint32_t count;
 };
 
+struct RingRequests;  // ring_requests.hpp
+
 struct RingNote {
   std::atomic<std::uint32_t> number;  // descriptor + 1, 0: free
   std::uint64_t inode;
@@ -57,6 +59,7 @@ struct RingNote {
   bool event_async;          // IORING_REGISTER_EVENTFD_ASYNC
   std::int32_t event;        // a registered eventfd, -1: none
   RingSlots files, buffers;
+  RingRequests* under_way;   // null: there is no memory for it
 };
 
 // After io_uring_setup(2) has succeeded. `thread`: the caller's id as the program knows it.

@@ -2,6 +2,7 @@
 //
 // The kernel takes some ten million requests that do nothing in a second; each moves the counter of requests, and that of results unless it is to give none.
 // World: hijack, a restored process before the program runs.
+#include <linux/time_types.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -178,6 +179,7 @@ void write_back(const SavedRing& ring, const Access& access) noexcept {
     put(are_entries ? access.entries() : access.results(), one->old, one->length, are_entries ? entries_size(shape) : results_size(shape));
   }
   access.word(shape.state) &= ~kHasWork;
+  access.word(shape.head) = ring.taken - ring.under_way, access.word(shape.result_tail) = ring.given;
 }
 
 void forget_old(SavedRing& ring) noexcept {
@@ -227,21 +229,65 @@ Status register_event(const SavedRing& ring) noexcept {
 
 Status fill(SavedRing& ring) noexcept {
   const RingNote& note = *ring.note;
+  ring.busy.store(0);
   if (ring.owner != 0)
     if (const long result = ask(ring, IORING_REGISTER_ENABLE_RINGS, nullptr, 0); result < 0) return system_error("enable an io_uring", result);
   {
     const Access access(ring);
     if (!access.ok()) return failed(ring, "cannot be mapped");
-    const std::uint32_t silent = ring.taken - ring.given;
+    const std::uint32_t silent = ring.taken - ring.given - ring.under_way;
     STASIS_TRY(pass(ring, access, silent, false));
     STASIS_TRY(pass(ring, access, ring.given, true));
-    if (access.word(note.shape.head) != ring.taken || access.word(note.shape.result_tail) != ring.given) return failed(ring, "did not come to where it was");
+    if (access.word(note.shape.head) != ring.taken - ring.under_way || access.word(note.shape.result_tail) != ring.given) return failed(ring, "did not come to where it was");
     write_back(ring, access);
   }
   forget_old(ring);
   STASIS_TRY(register_files(ring));
   STASIS_TRY(register_buffers(ring));
   return register_event(ring);
+}
+
+// Gives one request in the place where the kernel looks next, which the program may have filled already.
+Status give(const SavedRing& ring, const io_uring_sqe& request) noexcept {
+  const Access access(ring);
+  if (!access.ok()) return failed(ring, "cannot be mapped");
+  const RingShape& shape = ring.note->shape;
+  const std::uint32_t slot = access.word(shape.head) & (shape.requests - 1), size = has_flag(ring, IORING_SETUP_SQE128) ? 128 : 64;
+  const bool in_order = has_flag(ring, kSetupNoArray);
+  char* const entry = access.entries() + static_cast<std::uint64_t>(slot) * size;
+  std::uint32_t* const index = reinterpret_cast<std::uint32_t*>(access.results() + shape.array) + (in_order ? 0 : slot);
+  char before[128];
+  const std::uint32_t index_before = *index, tail_before = access.word(shape.tail);
+  std::memcpy(before, entry, size);
+  std::memset(entry, 0, size);
+  std::memcpy(entry, &request, sizeof request);
+  if (!in_order) *index = slot;
+  __atomic_store_n(&access.word(shape.tail), access.word(shape.head) + 1, __ATOMIC_RELEASE);
+  const long done = sys::call(SYS_io_uring_enter, number_of(ring), 1, 0, 0, nullptr, 0);
+  access.word(shape.tail) = tail_before;
+  std::memcpy(entry, before, size);
+  if (!in_order) *index = index_before;
+  return done == 1 ? Status() : Status(system_error("give a request to an io_uring again", done));
+}
+
+Status give_again(SavedRing& ring, const SavedRequest& saved_request) noexcept {
+  RingRequest& one = *saved_request.request;
+  io_uring_sqe request = one.request;
+  __kernel_timespec time{};
+  if (request.opcode == IORING_OP_TIMEOUT) {
+    const bool is_relative = (request.timeout_flags & IORING_TIMEOUT_ABS) == 0;
+    if (is_relative) one.time_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) + saved_request.left_ns;
+    const std::int64_t given = is_relative ? saved_request.left_ns : one.time_ns;
+    time = {given / 1'000'000'000, given % 1'000'000'000};
+    request.addr = reinterpret_cast<std::uintptr_t>(&time);
+  }
+  struct stat status{};
+  if (one.inode != 0 && sys::call(SYS_fstat, request.fd, &status) == 0) one.inode = status.st_ino, one.device = status.st_dev;
+  const timespec moment{0, 100'000};
+  while (ring.busy.exchange(1) != 0) sys::call(SYS_nanosleep, &moment, nullptr);
+  const Status result = give(ring, request);
+  ring.busy.store(0);
+  return result;
 }
 
 }  // namespace
@@ -257,6 +303,14 @@ Status make_rings() noexcept {
 Status fill_rings(std::int32_t id) noexcept {
   for (std::uint32_t i = 0; i != saved_rings.count; ++i)
     if (saved_rings.rings[i].owner == id) STASIS_TRY(fill(saved_rings.rings[i]));
+  return {};
+}
+
+Status give_requests(std::uint64_t thread) noexcept {
+  for (std::uint32_t i = 0; i != saved_rings.request_count; ++i) {
+    const SavedRequest& one = saved_rings.requests[i];
+    if (one.request->thread == thread) STASIS_TRY(give_again(saved_rings.rings[one.ring], one));
+  }
   return {};
 }
 

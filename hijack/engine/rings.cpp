@@ -2,6 +2,8 @@
 // World: hijack, leader.
 #include "hijack/engine/rings.hpp"
 
+#include <sys/socket.h>
+
 #include <cstring>
 
 #include "hijack/engine/saved_rings.hpp"
@@ -58,7 +60,7 @@ class Keeper {
   Keeper(const MemoryMap& map, const Descriptors& all, Arena& arena) noexcept : map_(map), all_(all), arena_(arena) {}
 
   Status run() noexcept {
-    saved_rings.count = saved_rings.number_count = saved_rings.mapping_count = 0;
+    saved_rings.count = saved_rings.number_count = saved_rings.mapping_count = saved_rings.request_count = 0;
     for (std::uint32_t i = 0; i != all_.descriptions.size(); ++i)
       if (all_.descriptions[i].record.kind == image::DescriptionKind::ring) STASIS_TRY(keep(i));
     for (const Mapping& mapping : map_.mappings)
@@ -73,8 +75,8 @@ class Keeper {
     if (note == nullptr) return unsupported(ring, "that was made neither through liburing nor the C library's syscall()");
     if (saved_rings.count == kMostRings) return unsupported(ring, "as there are more than 63 others");
     SavedRing& kept = saved_rings.rings[saved_rings.count];
-    kept = {};
-    kept.note = note;
+    kept.note = note, kept.owner = 0;
+    kept.number_count = kept.mapping_count = 0;
     kept.status_flags = static_cast<std::int32_t>(ring.record.status_flags);
     STASIS_TRY(find_owner(ring, kept));
     STASIS_TRY(find_numbers(ring, index, kept));
@@ -133,10 +135,12 @@ class Keeper {
     return false;
   }
 
-  static Status rest(const Description& ring, SavedRing& kept) noexcept {
+  Status rest(const Description& ring, SavedRing& kept) noexcept {
     const RingNote& note = *kept.note;
     const std::uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + kWaitNs;
-    for (;;) {
+    const std::uint32_t first_request = saved_rings.request_count;
+    std::uint32_t given_before = ~0u;
+    for (bool is_known = false;;) {
       // What completes for a thread that works for itself (IORING_SETUP_DEFER_TASKRUN) is told when it asks. Another cannot ask for it.
       if ((note.shape.flags & IORING_SETUP_DEFER_TASKRUN) != 0) sys::call(SYS_io_uring_enter, ring.fd, 0, 0, IORING_ENTER_GETEVENTS, nullptr, 0);
       const Counters counters = read_counters(ring.fd);
@@ -147,14 +151,63 @@ class Keeper {
       if (counters.are_told && static_cast<std::int32_t>(counters.taken - note.seen.load()) > 0) return unsupported(ring, why_unseen());
       if (const std::string_view reason = why(note); !reason.empty()) return unsupported(ring, reason);
       if (requests != nullptr && (load(requests + note.shape.state) & kHasOverflow) != 0) return unsupported(ring, "that has more results than there is room for, until the program reads some");
-      if (counters.are_told && counters.taken - dropped == counters.given + lost) {
-        kept.taken = counters.taken, kept.given = counters.given;
-        return {};
+      kept.taken = counters.taken, kept.given = counters.given;
+      kept.under_way = counters.taken - dropped - counters.given - lost;
+      if (counters.are_told && kept.under_way == 0) return {};
+      // What is just completing does so between two looks.
+      std::string_view reason;
+      if (counters.are_told) {
+        reason = keep_requests(*kept.note, kept, first_request);
+        is_known = reason.empty() && given_before == counters.given;
+        given_before = counters.given;
       }
-      if (clock_ns(CLOCK_MONOTONIC) > deadline) return unsupported(ring, "with requests that do not complete");
+      if (is_known) return {};
+      saved_rings.request_count = first_request;
+      if (clock_ns(CLOCK_MONOTONIC) > deadline) return unsupported(ring, FixedString<160>("with a request that does not complete, ").append(reason));
       const timespec moment{0, 1'000'000};
       sys::call(SYS_nanosleep, &moment, nullptr);
     }
+  }
+
+  // Requests under way that can be given again; else why not.
+  std::string_view keep_requests(RingNote& note, const SavedRing& kept, std::uint32_t first) noexcept {
+    Following following(note);
+    following.catch_up(kept.taken, kept.given, false);
+    if (!following.knows() || note.under_way->count != kept.under_way) return "and cannot be told from others";
+    std::string_view reason;
+    const std::int64_t now = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC));
+    note.under_way->for_each([&](RingRequest& request) {
+      if (!reason.empty()) return;
+      reason = why_not_again(note, request);
+      if (reason.empty() && saved_rings.request_count == kMostUnderWay) reason = "as do more than 1023 others";
+      if (!reason.empty()) return;
+      const std::int64_t left = request.time_ns > now ? request.time_ns - now : 0;
+      insert({&request, saved_rings.count, left}, first);
+    });
+    return reason;
+  }
+
+  static void insert(const SavedRequest& request, std::uint32_t first) noexcept {
+    std::uint32_t at = saved_rings.request_count++;
+    for (; at != first && static_cast<std::int32_t>(saved_rings.requests[at - 1].request->number - request.request->number) > 0; --at) saved_rings.requests[at] = saved_rings.requests[at - 1];
+    saved_rings.requests[at] = request;
+  }
+
+  std::string_view why_not_again(const RingNote& note, const RingRequest& one) noexcept {
+    const io_uring_sqe& request = one.request;
+    if ((request.flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_IO_DRAIN)) != 0) return "as it is one of a chain";
+    if ((request.flags & IOSQE_BUFFER_SELECT) != 0) return "and whose buffer the kernel chooses";
+    if (request.opcode == IORING_OP_TIMEOUT) return request.off == 0 ? std::string_view() : "a timeout that counts results";
+    const bool reads = request.opcode == IORING_OP_READ || request.opcode == IORING_OP_READ_FIXED;
+    if (request.opcode == IORING_OP_RECV && (request.msg_flags & MSG_WAITALL) != 0) return "a RECV with MSG_WAITALL";
+    if (!reads && request.opcode != IORING_OP_RECV && request.opcode != IORING_OP_POLL_ADD && request.opcode != IORING_OP_ACCEPT)
+      return "and is neither POLL_ADD, READ, RECV, ACCEPT nor TIMEOUT";
+    std::int64_t fd = request.fd;
+    if ((request.flags & IOSQE_FIXED_FILE) != 0) fd = static_cast<std::uint32_t>(request.fd) < note.files.count ? note.files.slots[request.fd].what : -1;
+    const Description* about = find(static_cast<int>(fd), [&](const Description& open) { return one.inode == 0 || (open.record.inode == one.inode && open.record.device == one.device); });
+    if (about == nullptr) return "and whose descriptor was closed";
+    const mode_t mode = about->record.mode;
+    return reads && (S_ISREG(mode) || S_ISBLK(mode)) ? "a READ of a file" : std::string_view();
   }
 
   static std::string_view why_unseen() noexcept { return "to which requests were submitted neither through liburing nor the C library's syscall()"; }
@@ -192,6 +245,27 @@ class Keeper {
 };
 
 }  // namespace
+
+Status check_rings() noexcept {
+  for (std::uint32_t i = 0; i != saved_rings.request_count; ++i) {
+    const SavedRequest& one = saved_rings.requests[i];
+    const SavedRing& ring = saved_rings.rings[one.ring];
+    const int fd = saved_rings.numbers[ring.first_number].fd;
+    const auto refused = [&](std::string_view why) { return error(ErrorCode::unsupported, FixedString<320>("descriptor ").append_signed(fd).append(": an io_uring ").append(why)); };
+    const std::uint8_t operation = one.request->request.opcode;
+    // Of others there is no trace but the result, which does not come back.
+    const bool has_effects = operation != IORING_OP_POLL_ADD && operation != IORING_OP_TIMEOUT;
+    if (has_effects) {
+      const Counters now = read_counters(fd);
+      if (!now.are_told || now.given != ring.given) return refused("of which a request has completed just now; a moment later may work");
+    }
+    bool is_there = false;
+    for (std::uint32_t thread = 0; thread != saved.kept->thread_count; ++thread)
+      is_there |= saved.kept->threads[thread].phase.load() == ThreadPhase::parked && saved.kept->threads[thread].fs_base == one.request->thread;
+    if (!is_there) return refused("with a request of a thread that has ended");
+  }
+  return {};
+}
 
 Status rest_rings(const MemoryMap& map, const Descriptors& all, Arena& arena) noexcept { return Keeper(map, all, arena).run(); }
 

@@ -4,7 +4,7 @@
 #pragma once
 #include <cstdint>
 
-#include "hijack/engine/ring_notes.hpp"
+#include "hijack/engine/ring_requests.hpp"
 
 namespace stasis::hijack {
 
@@ -21,9 +21,19 @@ struct RingMapping {
   const char* old;                  // at a restart: what was in it, elsewhere
 };
 
+constexpr std::uint32_t kMostUnderWay = 1024;
+
+struct SavedRequest {
+  RingRequest* request;   // in the ring's table
+  std::uint32_t ring;
+  std::int64_t left_ns;   // a timeout's that is relative
+};
+
 struct SavedRing {
   RingNote* note;
   std::uint32_t taken, given;    // the kernel's counters of requests and results
+  std::uint32_t under_way;       // how many requests of it are
+  std::atomic<std::uint32_t> busy;  // at a restart: a thread is just giving it one
   std::int32_t owner;            // who alone may use it, 0: anybody
   std::int32_t status_flags;
   std::uint32_t first_number, number_count, first_mapping, mapping_count;
@@ -39,6 +49,8 @@ struct SavedRings {
   std::uint32_t number_count;
   RingMapping mappings[kMostRingMappings];
   std::uint32_t mapping_count;
+  SavedRequest requests[kMostUnderWay];  // in the order of being given
+  std::uint32_t request_count;
 };
 extern constinit SavedRings saved_rings;
 

@@ -1,4 +1,4 @@
-// See sole_place.hpp. Only gaps that are large enough are taken, by address space alone.
+// See sole_place.hpp. Gaps that are large enough are taken, by address space alone, and whatever is left beside the place.
 // World: hijack.
 #include "hijack/engine/sole_place.hpp"
 
@@ -57,14 +57,14 @@ class Taken {
   static constexpr std::uint64_t kSize = kText + kMostGaps * sizeof(Gap);
 
   void take_around(std::uint64_t start, std::uint64_t end) noexcept {
-    if (spared_.start < start || spared_.start >= end) return take(start, end);
+    if (spared_.start < start || spared_.start >= end) return end - start < spared_.length ? void() : take(start, end);
     take(start, spared_.start);
     take(spared_.start + spared_.length, end);
   }
 
   // If it fails, the kernel may choose that place, which is noticed then.
   void take(std::uint64_t start, std::uint64_t end) noexcept {
-    if (end < start + spared_.length || count_ == kMostGaps) return;
+    if (end == start || count_ == kMostGaps) return;
     const long place = sys::call(SYS_mmap, start, end - start, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (!sys::failed(place)) gaps_[count_++] = {start, end - start};
   }

@@ -127,6 +127,7 @@ void become_thread(ThreadState& state) noexcept {
   take_attributes(state.attributes);
   continue_thread_usage(state.usage);
   if (const Status status = fill_rings(state.id); !status.ok()) give_up(status.error());
+  if (const Status status = give_requests(state.fs_base); !status.ok()) give_up(status.error());
   drop_capabilities();
 }
 
@@ -347,6 +348,7 @@ void rejoin(void* argument) noexcept {
   restore_memory_flags();
   if (const Status status = restore_areas(); !status.ok()) give_up(status.error());
   if (const Status status = make_rings(); !status.ok()) give_up(status.error());
+  if (const Status status = fill_rings(0); !status.ok()) give_up(status.error());
 
   ThreadState* main = find_thread(programs_id(static_cast<std::int32_t>(sys::call(SYS_getpid))));
   successor = main == nullptr ? find_thread(0) : nullptr;
@@ -356,7 +358,6 @@ void rejoin(void* argument) noexcept {
   create_timers();
   take_undo();
   if (const Status status = take_contexts(saved.handoff.status_fd); !status.ok()) give_up(status.error());
-  if (const Status status = fill_rings(0); !status.ok()) give_up(status.error());
   if (const Status status = take_registrations(); !status.ok()) give_up(status.error());
   queue_pending(0);
   if (main == nullptr) {

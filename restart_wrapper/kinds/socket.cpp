@@ -7,12 +7,15 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "restart_wrapper/kinds/sockets.hpp"
 
@@ -163,10 +166,25 @@ Status recreate(Workshop& workshop, std::span<const Description* const> all) {
   return {};
 }
 
-Status check(const Computation&, std::span<const Description* const> all) {
+Status check_address(const image::SocketState& state) { return state.domain == AF_UNIX ? check_unix_address(state) : check_inet_address(state); }
+
+// What requests in io_urings were about, the kernel closes only some time after the process that was killed has gone.
+bool may_be_held_by_rings(const Computation& computation) {
+  return std::ranges::any_of(computation.descriptions, [](const auto& one) { return one.second.record.kind == image::DescriptionKind::ring; });
+}
+
+constexpr int kRingsEndMs = 5000, kRingsStepMs = 10;
+
+Status check(const Computation& computation, std::span<const Description* const> all) {
+  int left = may_be_held_by_rings(computation) ? kRingsEndMs : 0;
   for (const Description* description : all) {
     STASIS_TRY_VALUE(const image::SocketState state, state_of<image::SocketState>(*description));
-    STASIS_TRY(state.domain == AF_UNIX ? check_unix_address(state) : check_inet_address(state));
+    Status status = check_address(state);
+    for (; !status.ok() && status.error().code == ErrorCode::restore_failed && left > 0; left -= kRingsStepMs) {
+      ::poll(nullptr, 0, kRingsStepMs);  // the end of that is no event
+      status = check_address(state);
+    }
+    STASIS_TRY(std::move(status));
   }
   return {};
 }
