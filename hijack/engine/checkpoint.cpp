@@ -26,7 +26,6 @@ struct Leader {
   ucontext_t* context;
   Scratch* scratch;
   bool is_rewound;  // its interrupted call, if there was one
-  bool was_asleep;
   bool is_stopped;  // the other threads are
 };
 
@@ -119,6 +118,8 @@ class Checkpoint {
     stopped_ns_ = clock_ns(CLOCK_MONOTONIC);
     stop.epoch.fetch_add(1);
     stopped_ = true;
+    find_ignored_signals();
+    admit_ignored_signals(*leader_.context);
     return quiesce(stopped_ns_ + kStopLimitNs, leader_.scratch->side_stack_top());
   }
 
@@ -128,7 +129,7 @@ class Checkpoint {
     const bool is_called = sys::call(SYS_gettid) == begin.called_thread;  // the kernel gives the signal to that thread if it can
     note.slept_ns = is_called ? begin.leader_slept_ns : 0;
     leader_.is_rewound = true;
-    own.was_asleep = leader_.was_asleep = note.slept_ns != 0;
+    own.was_asleep = note.slept_ns != 0;
     own.note.number = rewind_call(leader_.context, note, &own.slot);
   }
 
@@ -163,15 +164,14 @@ void run_checkpoint(Leader& leader) noexcept {
 }  // namespace
 
 void lead_checkpoint(ucontext_t* context) noexcept {
-  greg_t before[NGREG];
-  std::memcpy(before, context->uc_mcontext.gregs, sizeof before);
-  Leader leader{context, nullptr, false, false, false};
+  static constinit ThreadState alone{};  // where there was no stop
+  std::memcpy(alone.before, context->uc_mcontext.gregs, sizeof alone.before);
+  Leader leader{context, nullptr, false, false};
   run_checkpoint(leader);
   // An interrupted call of our own goes on, whether or not there was a checkpoint.
-  static constinit timespec slot{};
-  if (!leader.is_rewound) rewind_call(context, CallNote{}, &slot);
-  let_signals_interrupt(*context, before, leader.was_asleep);
-  // Last: while the main thread blocks all signals, those that are ignored by default reach others, and end their calls.
+  ThreadState& own = leader.is_stopped ? saved.kept->threads[0] : alone;
+  if (!leader.is_rewound) rewind_call(context, CallNote{}, &own.slot);
+  let_signals_interrupt(*context, own);
   if (leader.is_stopped) release_threads();
 }
 

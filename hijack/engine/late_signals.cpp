@@ -17,6 +17,7 @@
 
 #include "core/environment.hpp"
 #include "core/sys/syscall.hpp"
+#include "hijack/engine/handler_return.hpp"
 #include "hijack/engine/rest_of_call.hpp"
 #include "hijack/engine/saved_state.hpp"
 
@@ -65,6 +66,16 @@ bool can_wait(const greg_t* registers) noexcept {
   return flags >= 0 && (flags & O_NONBLOCK) == 0 && sys::call(SYS_fstat, fd, &file) == 0 && (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode) || S_ISCHR(file.st_mode));
 }
 
+// Calls that any handler ends, and that do nothing but wait, if they do.
+bool waits(const greg_t* registers) noexcept {
+  switch (registers[REG_RAX]) {
+    case SYS_pause: case SYS_rt_sigsuspend: case SYS_nanosleep: case SYS_clock_nanosleep: return true;
+    case SYS_poll: return static_cast<std::int32_t>(registers[REG_RDX]) != 0;
+    case SYS_epoll_wait: case SYS_epoll_pwait: return static_cast<std::int32_t>(registers[REG_R10]) != 0;
+    default: return false;
+  }
+}
+
 // The signals that a rewound call blocks while it waits.
 std::uint64_t blocked_in_call(const greg_t* registers) noexcept {
   greg_t mask = 0;
@@ -111,30 +122,63 @@ void tell_rest_of_sleep(const greg_t* rewound, const greg_t* before) noexcept {
   greg_t left = 0, told = 0;
   if (rewound[REG_RAX] == SYS_nanosleep) left = rewound[REG_RDI], told = before[REG_RSI];
   if (rewound[REG_RAX] == SYS_clock_nanosleep && (rewound[REG_RSI] & TIMER_ABSTIME) == 0) left = rewound[REG_RDX], told = before[REG_R10];
-  if (told != 0) *reinterpret_cast<timespec*>(told) = *reinterpret_cast<const timespec*>(left);
+  if (told != 0 && left != 0) *reinterpret_cast<timespec*>(told) = *reinterpret_cast<const timespec*>(left);
+}
+
+// How a thread goes on after a stop that a signal may end.
+enum class GoesOn : std::uint8_t {
+  otherwise,     // no signal has to do with it
+  with_rest,     // of a call (rest_of_call.hpp)
+  with_rewound,  // the call that we interrupted: any handler ends it
+  with_call,     // which the thread has just come to: any handler ends it
+  if_restarted,  // likewise, or the kernel makes it once more, unless a handler without SA_RESTART runs
+};
+
+GoesOn how_it_goes_on(const greg_t* registers, const ThreadState& state) noexcept {
+  if (const RestOfCall* rest = interrupted_rest(registers); rest != nullptr && rest->is_interrupted != 0 && registers[REG_RAX] > 0) return GoesOn::with_rest;
+  if (registers[REG_RIP] != state.before[REG_RIP]) return GoesOn::with_rewound;
+  if (!is_at_call(registers)) return GoesOn::otherwise;
+  if (is_restarted_on_request(registers)) return state.was_asleep || can_wait(registers) ? GoesOn::if_restarted : GoesOn::otherwise;
+  return waits(registers) ? GoesOn::with_call : GoesOn::otherwise;
+}
+
+void end_call(greg_t* registers, const ThreadState& state, GoesOn how) noexcept {
+  if (how == GoesOn::with_rest) {
+    interrupted_rest(registers)->is_interrupted = 0;
+  } else if (how == GoesOn::with_rewound) {
+    if (is_at_call(registers)) tell_rest_of_sleep(registers, state.before);
+    std::memcpy(registers, state.before, sizeof state.before);
+  } else {
+    if (how == GoesOn::with_call) tell_rest_of_sleep(registers, registers);
+    registers[REG_RAX] = -EINTR;
+    registers[REG_RIP] += 2;
+  }
+}
+
+std::uint64_t mask_of(const ucontext_t& context) noexcept {
+  std::uint64_t mask = 0;
+  std::memcpy(&mask, &context.uc_sigmask, sizeof mask);
+  return mask;
 }
 
 }  // namespace
 
-void let_signals_interrupt(ucontext_t& context, const greg_t* before, bool was_asleep) noexcept {
+void let_signals_interrupt(ucontext_t& context, const ThreadState& state) noexcept {
   greg_t* registers = context.uc_mcontext.gregs;
-  RestOfCall* rest = interrupted_rest(registers);
-  const bool goes_on = rest != nullptr && rest->is_interrupted != 0 && registers[REG_RAX] > 0;
-  const bool is_rewound = registers[REG_RIP] != before[REG_RIP];
-  const bool is_restarted = !goes_on && !is_rewound && is_at_call(registers) && is_restarted_on_request(registers) && (was_asleep || can_wait(registers));
-  if (!goes_on && !is_rewound && !is_restarted) return;
-  std::uint64_t blocked = 0;
-  std::memcpy(&blocked, &context.uc_sigmask, sizeof blocked);
-  if (!is_interrupted(blocked | blocked_in_call(registers), is_restarted)) return;
-  if (goes_on) {
-    rest->is_interrupted = 0;
-  } else if (is_restarted) {
-    registers[REG_RAX] = -EINTR;
-    registers[REG_RIP] += 2;
-  } else {
-    if (is_at_call(registers)) tell_rest_of_sleep(registers, before);
-    std::memcpy(registers, before, sizeof context.uc_mcontext.gregs);
-  }
+  const GoesOn how = how_it_goes_on(registers, state);
+  if (how == GoesOn::otherwise) return;
+  const bool leaves_restarts = how == GoesOn::if_restarted && !is_in_rest(registers);
+  if (is_interrupted(mask_of(context) | blocked_in_call(registers), leaves_restarts)) end_call(registers, state, how);
+  else if (how == GoesOn::with_rest || is_at_call(registers)) mark_as_about_to_go_on(registers, state);
+}
+
+bool let_handler_interrupt(ucontext_t& context, const ThreadState& state, bool restarts) noexcept {
+  greg_t* registers = context.uc_mcontext.gregs;
+  const GoesOn how = how_it_goes_on(registers, state);
+  if (how == GoesOn::otherwise || how == GoesOn::with_rest || (how == GoesOn::if_restarted && restarts)) return false;
+  if ((blocked_in_call(registers) & ~mask_of(context)) != 0) return false;  // it may have been one that the call blocks
+  end_call(registers, state, how);
+  return true;
 }
 
 }  // namespace stasis::hijack

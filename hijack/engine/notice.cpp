@@ -7,10 +7,12 @@
 
 #include "hijack/engine/aside.hpp"
 #include "hijack/engine/entry.hpp"
+#include "hijack/engine/handler_return.hpp"
 #include "hijack/engine/link.hpp"
 #include "hijack/engine/restart_call.hpp"
 #include "hijack/engine/scratch.hpp"
 #include "hijack/engine/settings.hpp"
+#include "hijack/engine/stop_signal.hpp"
 #include "hijack/interpose/real.hpp"
 #include "hijack/rt/log.hpp"
 #include "hijack/virt/ids.hpp"
@@ -100,6 +102,7 @@ void on_notice(int signal, siginfo_t* info, void* raw_context) noexcept {
   if (unseen) {
     static constinit timespec slot{};
     rewind_call(context, CallNote{}, &slot);
+    forget_to_go_on(context->uc_mcontext.gregs);  // nothing came
   } else {
     deliver(kept, info, context);
   }
@@ -117,7 +120,10 @@ int install(const KeptAction& kept) noexcept {
     ours.sa_flags = SA_SIGINFO | (own ? kept.action.sa_flags & (SA_RESTART | SA_ONSTACK) : SA_RESTART);
     sigfillset(&ours.sa_mask);
   }
-  return real::sigaction(kept.signal, &ours, nullptr);
+  admit_signal(kept.signal, kept.action.sa_handler == SIG_IGN);
+  const int result = real::sigaction(kept.signal, &ours, nullptr);
+  return_past_us(kept.signal);
+  return result;
 }
 
 bool parent_is_slurmstepd() noexcept {

@@ -21,7 +21,10 @@ stasis_rest_of_call:
         pushq   %rbp
         .cfi_adjust_cfa_offset 8
         .cfi_offset rbp, -144
+        pushq   %r15
+        .cfi_offset r15, -152
         movq    %rsp, %rbp
+        .cfi_adjust_cfa_offset 8
         .cfi_def_cfa_register rbp
         subq    $80, %rsp               # RestOfCall
         andq    $-16, %rsp
@@ -34,9 +37,13 @@ stasis_rest_of_call:
         movq    %r8, 48(%rsp)
         movq    %r9, 56(%rsp)
         movq    $0, 64(%rsp)
+        movq    $0, 72(%rsp)
+        movq    %rsp, %r15              # stays there: compiled code leaves R15 alone
+stasis_rest_begun:
         movq    %rsp, %rdi
         cld
         call    stasis_do_rest
+stasis_rest_done:
         movq    16(%rsp), %rdi
         movq    24(%rsp), %rsi
         movq    32(%rsp), %rdx
@@ -45,6 +52,9 @@ stasis_rest_of_call:
         movq    56(%rsp), %r9
         movq    %rbp, %rsp
         .cfi_def_cfa_register rsp
+        popq    %r15
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r15
         popq    %rbp
         .cfi_adjust_cfa_offset -8
         .cfi_restore rbp
@@ -57,21 +67,17 @@ stasis_rest_of_call:
         .cfi_endproc
         .size   stasis_rest_of_call, . - stasis_rest_of_call
 
-# long stasis_call_for_rest(long number, RestOfCall* rest, const long* arguments): the system call, with what a stop asks for in registers that it keeps.
-        .globl  stasis_call_for_rest, stasis_called_for_rest
-        .hidden stasis_call_for_rest, stasis_called_for_rest
+# long stasis_call_for_rest(long number, const long* arguments): the system call, unless a handler of the program's has come since the rest was begun; with what a stop asks for in registers that it keeps.
+        .globl  stasis_call_for_rest, stasis_called_for_rest, stasis_ready_for_rest
+        .hidden stasis_call_for_rest, stasis_called_for_rest, stasis_ready_for_rest
         .type   stasis_call_for_rest, @function
 stasis_call_for_rest:
         .cfi_startproc
         pushq   %rbx
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset rbx, 0
-        pushq   %r12
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset r12, 0
         movq    %rdi, %rbx
-        movq    %rsi, %r12
-        movq    %rdx, %rax
+        movq    %rsi, %rax
         movq    (%rax), %rdi
         movq    8(%rax), %rsi
         movq    16(%rax), %rdx
@@ -79,16 +85,27 @@ stasis_call_for_rest:
         movq    32(%rax), %r8
         movq    40(%rax), %r9
         movq    %rbx, %rax
+stasis_ready_for_rest:                  # a handler that comes before the kernel is entered returns to here
+        cmpl    $0, 72(%r15)
+        jne     1f
         syscall
 stasis_called_for_rest:
-        popq    %r12
+        popq    %rbx
+        .cfi_remember_state
         .cfi_adjust_cfa_offset -8
-        .cfi_restore r12
+        .cfi_restore rbx
+        ret
+        .cfi_restore_state
+1:      movq    $-4, %rax               # EINTR
         popq    %rbx
         .cfi_adjust_cfa_offset -8
         .cfi_restore rbx
         ret
         .cfi_endproc
         .size   stasis_call_for_rest, . - stasis_call_for_rest
+
+# Where R15 has the rest.
+        .globl  stasis_rest_begun, stasis_rest_done
+        .hidden stasis_rest_begun, stasis_rest_done
 
         .section .note.GNU-stack, "", @progbits

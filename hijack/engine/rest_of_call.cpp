@@ -21,10 +21,13 @@
 
 extern "C" {
 void stasis_rest_of_call();
-extern const char stasis_called_for_rest[];
-long stasis_call_for_rest(long number, stasis::hijack::RestOfCall* rest, const long* arguments);
+extern const char stasis_rest_begun[], stasis_rest_done[], stasis_rest_code[], stasis_rest_code_end[], stasis_ready_for_rest[], stasis_called_for_rest[];
+long stasis_call_for_rest(long number, const long* arguments);
 long stasis_do_rest(stasis::hijack::RestOfCall* rest);
 }
+
+// Around all code of this file, which is compiled so that its order stays and R15 is not used: while that runs R15 has the rest.
+asm(".text\n.globl stasis_rest_code\n.hidden stasis_rest_code\nstasis_rest_code:");
 
 namespace stasis::hijack {
 namespace {
@@ -223,7 +226,7 @@ bool next_step(Step& step, const RestOfCall& rest) noexcept {
 
 RestOfCall from_registers(const greg_t* registers, std::int64_t number) noexcept {
   RestOfCall rest{static_cast<std::int32_t>(number), 0, 0, 0,
-                  {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX], registers[REG_R10], registers[REG_R8], registers[REG_R9]}, 0};
+                  {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX], registers[REG_R10], registers[REG_R8], registers[REG_R9]}, 0, 0};
   const greg_t done = registers[REG_RAX];
   if (done > 0 && done <= kMost) rest.done = static_cast<std::int32_t>(done), rest.total = static_cast<std::int32_t>(wanted(number, rest.arguments));
   return rest;
@@ -250,13 +253,34 @@ void go_on_with_rest(greg_t* registers, std::int64_t number) noexcept {
   registers[REG_RIP] = reinterpret_cast<greg_t>(&stasis_rest_of_call);
 }
 
+bool leave_rest(greg_t* registers) noexcept {
+  if (registers[REG_RIP] != reinterpret_cast<greg_t>(&stasis_rest_of_call)) return false;
+  registers[REG_RIP] = registers[REG_RCX];
+  registers[REG_RAX] = static_cast<std::uint32_t>(registers[REG_RAX]);
+  return true;
+}
+
+bool is_in_rest(const greg_t* registers) noexcept {
+  const auto* const at = reinterpret_cast<const char*>(registers[REG_RIP]);
+  return (at >= stasis_rest_code && at < stasis_rest_code_end) || (at >= stasis_rest_begun && at < stasis_rest_done) ||
+         (at >= reinterpret_cast<const char*>(&stasis_call_for_rest) && at <= stasis_called_for_rest);
+}
+
+bool end_rest(greg_t* registers) noexcept {
+  if (!is_in_rest(registers)) return false;
+  const auto* const at = reinterpret_cast<const char*>(registers[REG_RIP]);
+  reinterpret_cast<RestOfCall*>(registers[REG_R15])->is_ended = 1;
+  if (at >= stasis_ready_for_rest && at < stasis_called_for_rest) registers[REG_RIP] = reinterpret_cast<greg_t>(&stasis_ready_for_rest[0]);
+  return true;
+}
+
 void note_interruption(RestOfCall& rest) noexcept {
   rest.is_interrupted = 1;
   if (rest.number == SYS_recvmmsg) forget_interruption(rest.arguments[0]);
 }
 
 RestOfCall* interrupted_rest(const greg_t* registers) noexcept {
-  return registers[REG_RIP] == reinterpret_cast<greg_t>(&stasis_called_for_rest[0]) ? reinterpret_cast<RestOfCall*>(registers[REG_R12]) : nullptr;
+  return registers[REG_RIP] == reinterpret_cast<greg_t>(&stasis_called_for_rest[0]) ? reinterpret_cast<RestOfCall*>(registers[REG_R15]) : nullptr;
 }
 
 }  // namespace stasis::hijack
@@ -269,7 +293,7 @@ extern "C" [[gnu::visibility("hidden"), gnu::used]] long stasis_do_rest(stasis::
     if (rest->is_socket == 0 && step.number != step.number_otherwise) make_otherwise(step);
     mmsghdr* const partial = partial_message(*rest);
     rest->is_interrupted = 0;
-    const long result = stasis_call_for_rest(step.number, rest, step.arguments);
+    const long result = stasis_call_for_rest(step.number, step.arguments);
     if (result <= 0) break;
     if (partial != nullptr) partial->msg_len += static_cast<unsigned>(result);
     else rest->done += static_cast<std::int32_t>(result);
@@ -278,3 +302,5 @@ extern "C" [[gnu::visibility("hidden"), gnu::used]] long stasis_do_rest(stasis::
   }
   return rest->done;
 }
+
+asm(".text\n.globl stasis_rest_code_end\n.hidden stasis_rest_code_end\nstasis_rest_code_end:");

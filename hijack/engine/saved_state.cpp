@@ -121,6 +121,18 @@ Status save_timers(Arena& arena) noexcept {
   return {};
 }
 
+// The timers were read before the signals, so that none that expires in between is lost: what is left of those whose signal waits now is read again, so that none is told twice.
+void renew_expired() noexcept {
+  Kept& kept = *saved.kept;
+  for (std::uint32_t i = 0; i != kept.pending_count; ++i) {
+    const siginfo_t& info = kept.pending[i].info;
+    if (info.si_signo == SIGALRM) sys::call(SYS_getitimer, ITIMER_REAL, &saved.interval_timers[ITIMER_REAL]);
+    if (info.si_code != SI_TIMER) continue;
+    for (std::uint32_t k = 0; k != kept.timer_count; ++k)
+      if (kept.timers[k].id == info.si_timerid) sys::call(SYS_timer_gettime, kept.timers[k].id, &kept.timers[k].value);
+  }
+}
+
 // After a restart without namespaces the kernel tells another, and what was saved stays.
 Status save_executable(Arena& arena) noexcept {
   if (ids_are_virtual() && saved.executable[0] != '\0') return {};
@@ -166,9 +178,9 @@ Status save_process_state(Arena& arena) noexcept {
   saved.uses_system_v = members_use_system_v();
   STASIS_TRY(save_timers(arena));
 
-  // After the timers: one that expires in between is told twice rather than never.
   save_pending_of_threads();
   STASIS_TRY(save_pending(static_cast<std::int32_t>(sys::call(SYS_gettid))));
+  renew_expired();
 
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   sys::call(SYS_capget, &header, saved.capabilities);

@@ -33,14 +33,34 @@ constexpr long kVdsoRetryNs = 50'000;
 constinit KernelAction lent{};
 constinit bool is_borrowed = false;
 
-KernelAction stop_action(void (*handler)(int, siginfo_t*, void*)) noexcept {
+void on_stop_signal(int signal, siginfo_t* info, void* raw_context) noexcept;
+
+// `admitted`: signals that it does not block.
+KernelAction stop_action(std::uint64_t admitted) noexcept {
   KernelAction action{};
-  action.handler = reinterpret_cast<void*>(handler);
+  action.handler = reinterpret_cast<void*>(on_stop_signal);
   action.flags = SA_SIGINFO | SA_RESTART | kRestorer;
   action.restorer = reinterpret_cast<void*>(stasis_return_from_signal);
-  action.mask = ~std::uint64_t{0};
+  action.mask = ~admitted;
   return action;
 }
+
+void set_stop_action(std::uint64_t admitted) noexcept {
+  const KernelAction action = stop_action(admitted);
+  sys::call(SYS_rt_sigaction, kStopSignal, &action, nullptr, sizeof action.mask);
+}
+
+constexpr std::uint64_t bit_of(int signal) noexcept { return std::uint64_t{1} << (signal - 1); }
+
+std::uint64_t ignored_signals() noexcept {
+  std::uint64_t ignored = 0;
+  for (int signal = 1; signal <= 64; ++signal) {
+    KernelAction action{};
+    if (sys::call(SYS_rt_sigaction, signal, nullptr, &action, sizeof action.mask) == 0 && is_ignored(signal, action.handler)) ignored |= bit_of(signal);
+  }
+  return ignored;
+}
+
 
 void give_back_second_signal() noexcept {
   if (is_borrowed) sys::call(SYS_rt_sigaction, kSecondSignal, &lent, nullptr, sizeof lent.mask);
@@ -94,7 +114,7 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
   if (call < 0 && state.note.number >= 0 && state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) &&
       state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) + 2)
     state.note.number = -1;
-  if (stop.released.load() == epoch) return let_signals_interrupt(*context, state.before, state.was_asleep);  // too late: the stop was given up
+  if (stop.released.load() == epoch) return let_signals_interrupt(*context, state);  // too late: the stop was given up
   const bool again = in_vdso(context);
   if (!again) describe_self(state, context);
   state.phase.store(again ? ThreadPhase::again : ThreadPhase::parked);
@@ -109,7 +129,7 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
     }
     if (stop.released.load() == epoch) {
       if (call >= 0) let_time_pass(context, call, clock_ns(CLOCK_MONOTONIC) - stopped_ns, &state.slot);
-      return let_signals_interrupt(*context, state.before, state.was_asleep);
+      return let_signals_interrupt(*context, state);
     }
     sys::call(SYS_futex, &stop.news, FUTEX_WAIT_PRIVATE, news, nullptr);
   }
@@ -176,11 +196,34 @@ void describe_self(ThreadState& state, ucontext_t* context) noexcept {
   state.pending = pending & ~(std::uint64_t{1} << (kStopSignal - 1));
 }
 
+bool is_ignored(int signal, const void* handler) noexcept {
+  constexpr std::uint64_t kByDefault = bit_of(SIGCHLD) | bit_of(SIGCONT) | bit_of(SIGURG) | bit_of(SIGWINCH);  // signal(7)
+  return handler == reinterpret_cast<void*>(SIG_IGN) || (handler == reinterpret_cast<void*>(SIG_DFL) && (kByDefault & bit_of(signal)) != 0);
+}
+
+void admit_signal(int signal, bool is_admitted) noexcept {
+  KernelAction action{};
+  sys::call(SYS_rt_sigaction, kStopSignal, nullptr, &action, sizeof action.mask);
+  const std::uint64_t mask = is_admitted ? action.mask & ~bit_of(signal) : action.mask | bit_of(signal);
+  if (mask != action.mask) set_stop_action(~mask);
+}
+
 void install_stop_handler() noexcept {
   vdso.start = ::getauxval(AT_SYSINFO_EHDR);
   vdso.end = vdso.start == 0 ? 0 : vdso.start + kVdsoSpan;
-  const KernelAction action = stop_action(on_stop_signal);
-  sys::call(SYS_rt_sigaction, kStopSignal, &action, nullptr, sizeof action.mask);
+  find_ignored_signals();
+}
+
+void find_ignored_signals() noexcept {
+  stop.ignored = ignored_signals();
+  set_stop_action(stop.ignored);
+}
+
+void admit_ignored_signals(const ucontext_t& context) noexcept {
+  std::uint64_t mask = 0;
+  std::memcpy(&mask, &context.uc_sigmask, sizeof mask);
+  const std::uint64_t admitted = stop.ignored & ~mask;
+  sys::call(SYS_rt_sigprocmask, SIG_UNBLOCK, &admitted, nullptr, sizeof admitted);
 }
 
 void forget_checkpoint() noexcept {
@@ -213,7 +256,7 @@ bool borrow_second_signal() noexcept {
   sys::call(SYS_rt_sigaction, kSecondSignal, nullptr, &lent, sizeof lent.mask);
   if (lent.handler == reinterpret_cast<void*>(SIG_DFL) || lent.handler == reinterpret_cast<void*>(SIG_IGN)) return false;
   is_borrowed = true;
-  const KernelAction action = stop_action(on_stop_signal);
+  const KernelAction action = stop_action(stop.ignored);
   sys::call(SYS_rt_sigaction, kSecondSignal, &action, nullptr, sizeof action.mask);
   return true;
 }

@@ -22,12 +22,23 @@ struct Stop {
   std::atomic<std::uint32_t> released{0};  // number of the last stop that is over
   std::atomic<std::uint32_t> news{0};      // counts what parked threads are told; futex
   std::atomic<std::uint32_t> arrived{0};   // counts threads that have reached the handler; futex
+  std::uint64_t ignored = 0;               // signals that came to nothing as the actions were at the last stop
 };
 extern constinit Stop stop;
 
 void install_stop_handler() noexcept;
 // In the child of a fork: the checkpoint that its parent may have been in is none of its business.
 void forget_checkpoint() noexcept;
+
+// Signals that the program ignores are not blocked while threads stand still: one that the thread blocks to which the kernel sends it would reach another, and end a call of that with EINTR
+// (prepare_signal() and complete_signal() of kernel/signal.c). All others are: a handler of the program's must not run within ours.
+bool is_ignored(int signal, const void* handler) noexcept;
+// The program is about to give `signal` an action that handles it (false), or has given it one that ignores it (true).
+void admit_signal(int signal, bool is_admitted) noexcept;
+// By the leader, before it stops others: finds out which are ignored, for the program may have set actions by system calls of its own.
+void find_ignored_signals() noexcept;
+// By a thread that stands still without having been stopped; what the program blocks in `context` stays blocked.
+void admit_ignored_signals(const ucontext_t& context) noexcept;
 
 // Sends the stop signal to a thread of this process, with its slot. Returns the kernel's answer.
 long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept;

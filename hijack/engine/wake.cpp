@@ -129,6 +129,7 @@ void become_thread(ThreadState& state) noexcept {
   if (const Status status = fill_rings(state.id); !status.ok()) give_up(status.error());
   if (const Status status = give_requests(state.fs_base); !status.ok()) give_up(status.error());
   drop_capabilities();
+  admit_ignored_signals(*state.context);
 }
 
 // Not before all go on: a parent's main thread that had ended ends only in between, and would be taken for the parent. Who was released earlier may have
@@ -162,7 +163,7 @@ void make_room_for_tiles(const ucontext_t& context) noexcept {
   make_room_for_tiles(*state.context);
   renew_awaited(*state.context);  // if a thread of another process has it, which is known only now
   if (state.parent_death_signal != 0) ask_for_parents_death(state.parent_death_signal);
-  let_signals_interrupt(*state.context, state.before, state.was_asleep);
+  let_signals_interrupt(*state.context, state);
   stasis_sigreturn(state.context);
 }
 
