@@ -22,6 +22,7 @@
 
 #include "restart_wrapper/control.hpp"
 #include "restart_wrapper/member.hpp"
+#include "restart_wrapper/shared_memory.hpp"
 #include "restart_wrapper/system_v.hpp"
 
 namespace stasis::restart {
@@ -70,8 +71,9 @@ void settle_children(const Site& site, const TreeNode& node) {
   }
 }
 
-// A stand-in has nothing of the program open when that runs on: an end of a pipe or of a terminal would be seen.
-void close_descriptors(const Site& site) {
+// A stand-in has nothing of the program when that runs on: an end of a pipe or of a terminal would be seen, and memory is not free while somebody has it mapped.
+void let_go(const Site& site) {
+  release_shared_memory(site);
   unsigned next = 0;
   for (const int fd : std::set<int>{site.control_fd, site.status_fd}) {
     if (static_cast<unsigned>(fd) > next) ::syscall(SYS_close_range, next, static_cast<unsigned>(fd) - 1, 0);
@@ -138,7 +140,7 @@ void settle_terminal(const Site& site, const TreeNode& node) {
   settle_children(site, node);
   if (is_temporary(node.role)) ::_exit(0);
   if (node.role == Role::parent) release_system_v(site);
-  if (node.role == Role::parent) close_descriptors(site);
+  if (node.role == Role::parent) let_go(site);
   pass(site, Step::settled);
   if (node.role == Role::parent) stand_in(site);
   become_member(site, node.member);

@@ -313,6 +313,7 @@ Status Attempt::make_tree() {
   if (how_.has_terminal) give_terminal();
   STASIS_TRY(gather(Step::settled));
   release_system_v(site_);
+  release_shared_memory(site_);
   STASIS_TRY(complete_descriptions());
   close_copies();  // from the release on the members need us no more to run, and to be checkpointed again
   release(Step::settled);

@@ -222,7 +222,8 @@ Status Builder::place_shared_memory(const image::MappingRecord& mapping) {
     return error(ErrorCode::restore_failed, "no image holds the content of the shared memory at " + hex(mapping.start));
   const std::uint64_t length = mapping.end - mapping.start;
   if (source->second.segment >= 0) return place_segment(mapping, source->second.segment);
-  if (source->second.address != 0) {
+  const bool by_descriptor = source->second.address == 0 || (source->second.fd >= 0 && (mapping.flags & image::kMayWrite) == 0);
+  if (!by_descriptor) {
     add(OpKind::duplicate, source->second.address + mapping.offset, length).target = mapping.start;
     add(OpKind::protect, mapping.start, length).protection = mapping.protection;
   } else {
@@ -261,7 +262,7 @@ Status Builder::place_segment(const image::MappingRecord& mapping, int segment) 
 void Builder::drop_shared() {
   if (input_.shared.length() != 0) add(OpKind::unmap, input_.shared.start, input_.shared.length());
   for (const auto& [id, source] : input_.shared_memory)
-    if (source.address == 0 && source.fd >= 0) add(OpKind::close).fd = source.fd;
+    if (source.fd >= 0) add(OpKind::close).fd = source.fd;
 }
 
 void Builder::finish() {

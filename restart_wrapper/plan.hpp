@@ -19,7 +19,7 @@ namespace stasis::restart {
 // Where a shared memory object can be had while the plan is carried out.
 struct SharedSource {
   std::uint64_t address = 0;  // of an inherited shared mapping of the whole object; 0: use fd
-  int fd = -1;
+  int fd = -1;                // with an address too: for mappings that may never be written to
   int segment = -1;           // number of a System V segment: it is attached
 };
 

@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "core/image/states/memory_file.hpp"
 #include "restart_wrapper/other_name.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
@@ -28,6 +30,36 @@ Status fill_mapping(const SharedMemory& memory, char* base, std::uint64_t length
 }
 
 namespace {
+
+// Whether its writable mappings can only be had from one that was made before it is sealed.
+bool is_sealed_for_future(const Computation& computation, const SharedMemory& memory) {
+  for (const auto& [id, description] : computation.descriptions) {
+    const image::DescriptionRecord& record = description.record;
+    if (record.kind != image::DescriptionKind::memory_file || record.device != memory.record.device || record.inode != memory.record.inode || record.state.empty()) continue;
+    const Result<image::MemoryFile> state = state_of<image::MemoryFile>(description);
+    if (state.ok()) return (state->seals & F_SEAL_FUTURE_WRITE) != 0 && (state->seals & F_SEAL_WRITE) == 0;
+  }
+  return false;
+}
+
+// The end of what any process has mapped of it.
+std::uint64_t reach_of(const Computation& computation, const SharedMemory& memory) {
+  std::uint64_t reach = memory.record.size;
+  for (const image::Image& image : computation.members)
+    for (const image::MappingRecord& mapping : image.mappings())
+      if (mapping.kind == image::MappingKind::shared_memory && mapping.object == memory.record.id) reach = std::max(reach, mapping.offset + (mapping.end - mapping.start));
+  return reach;
+}
+
+Status map_before_seal(Site& site, const SharedMemory& memory, int description, std::uint64_t& cursor) {
+  STASIS_TRY_VALUE(int fd, open_again(description, O_RDWR));
+  STASIS_TRY_VALUE(fd, site.numbers.move(fd));
+  const std::uint64_t length = reach_of(*site.computation, memory);
+  if (::mmap(reinterpret_cast<void*>(cursor), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED) return system_error("map a memory file before it is sealed", -errno);
+  site.shared_memory[memory.record.id] = {cursor, fd};
+  cursor += round_up_shared(length);
+  return {};
+}
 
 Status recreate_anonymous(Site& site, const SharedMemory& memory, std::uint64_t& cursor) {
   const std::uint64_t length = (memory.record.size + image::kPage - 1) / image::kPage * image::kPage;
@@ -63,11 +95,12 @@ Status recreate_named(Site& site, const SharedMemory& memory) {
   return {};
 }
 
-Status recreate_file(Site& site, const SharedMemory& memory) {
+Status recreate_file(Site& site, const SharedMemory& memory, std::uint64_t& cursor) {
   if (memory.record.mode != 0) return recreate_named(site, memory);
   for (const auto& [id, description] : site.computation->descriptions) {
     const image::DescriptionRecord& record = description.record;
     if (record.device != memory.record.device || record.inode != memory.record.inode || !site.fds.contains(id)) continue;
+    if (is_sealed_for_future(*site.computation, memory)) return map_before_seal(site, memory, site.fds[id], cursor);
     site.shared_memory[memory.record.id] = {0, site.fds[id]};
     return {};
   }
@@ -93,8 +126,17 @@ Status recreate_file(Site& site, const SharedMemory& memory) {
 
 Status recreate_shared_memory(Site& site, std::uint64_t cursor) {
   for (const auto& [id, memory] : site.computation->shared_memory)
-    if (memory.record.device != image::kSystemVDevice) STASIS_TRY(memory.record.anonymous ? recreate_anonymous(site, memory, cursor) : recreate_file(site, memory));
+    if (memory.record.device != image::kSystemVDevice) STASIS_TRY(memory.record.anonymous ? recreate_anonymous(site, memory, cursor) : recreate_file(site, memory, cursor));
   return {};
+}
+
+std::uint64_t place_of(const Computation& computation, const SharedMemory& memory) {
+  if (memory.record.anonymous || memory.record.device == image::kSystemVDevice) return round_up_shared(memory.record.size);
+  return is_sealed_for_future(computation, memory) ? round_up_shared(reach_of(computation, memory)) : 0;
+}
+
+void release_shared_memory(const Site& site) {
+  if (site.shared.length() != 0) ::munmap(reinterpret_cast<void*>(site.shared.start), site.shared.length());
 }
 
 }  // namespace stasis::restart

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "restart_wrapper/handover.hpp"
+#include "restart_wrapper/shared_memory.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -31,8 +32,7 @@ Status choose_places(Site& site) {
     if (process.members_start != 0) taken.add({process.members_start, process.members_start + (64u << 20)});
     plan = std::max(plan, largest_plan_size(image, site.vdso));
   }
-  for (const auto& [id, memory] : site.computation->shared_memory)
-    if (memory.record.anonymous || memory.record.device == image::kSystemVDevice) shared += round_up(memory.record.size);
+  for (const auto& [id, memory] : site.computation->shared_memory) shared += place_of(*site.computation, memory);
   STASIS_TRY_VALUE(const std::vector<OwnMapping> own, own_mappings());
   for (const OwnMapping& mapping : own) taken.add(mapping.range);
 

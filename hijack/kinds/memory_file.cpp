@@ -16,8 +16,6 @@ bool recognise(Description& description) noexcept {
 Status record(Description& description, Sink& sink) noexcept {
   const long seals = sys::call(SYS_fcntl, description.fd, F_GET_SEALS);
   if (seals < 0) return system_error("F_GET_SEALS", seals);
-  // Old writable mappings stay, new ones are forbidden: so it could not be mapped again.
-  if ((seals & F_SEAL_FUTURE_WRITE) != 0) return error(ErrorCode::unsupported, "a memory file that is sealed against future writing (F_SEAL_FUTURE_WRITE)");
   STASIS_TRY(set_state(description, sink.arena, image::MemoryFile{static_cast<std::uint32_t>(seals)}));
   return record_content(description, description.record.size, description.record.content, sink);
 }
