@@ -35,6 +35,7 @@ namespace {
 constexpr long kMost = 0x7ffff000;  // MAX_RW_COUNT: no call does more
 constexpr long kFastOpen = 0x20000000, kZeroCopy = 0x4000000, kWaitForOne = 0x10000;
 constexpr long kEvent = 32;         // struct io_event
+constexpr long kGetEvents = 1;      // IORING_ENTER_GETEVENTS
 constexpr unsigned kMemoryDevices = 1;
 
 long at_most(long bytes) noexcept { return bytes < 0 || bytes > kMost ? kMost : bytes; }
@@ -121,6 +122,8 @@ long wanted(long number, const long* arguments) noexcept {
       return (arguments[3] & (kWaitForOne | MSG_PEEK)) == 0 && (left == nullptr || left->tv_sec != 0 || left->tv_nsec != 0) ? arguments[2] : 0;
     }
     case SYS_io_getevents: case SYS_io_pgetevents: return arguments[1];
+    // Having submitted it waits, which is what is left; one more than it submits.
+    case SYS_io_uring_enter: return (arguments[3] & kGetEvents) != 0 && arguments[2] != 0 ? static_cast<std::int32_t>(arguments[1]) + 1l : 0;
     case SYS_getrandom: return (arguments[2] & 2 /* GRND_RANDOM */) == 0 ? at_most(arguments[1]) : 0;
     default: return 0;
   }
@@ -218,6 +221,7 @@ bool next_step(Step& step, const RestOfCall& rest) noexcept {
     case SYS_sendfile: step.arguments[3] = left; break;
     case SYS_splice: step.arguments[4] = left, step.arguments[5] |= SPLICE_F_NONBLOCK; break;  // if the pipe is empty, that was all
     case SYS_io_getevents: case SYS_io_pgetevents: step.arguments[1] = left, step.arguments[2] -= done, step.arguments[3] += done * kEvent; break;
+    case SYS_io_uring_enter: step.arguments[1] = 0; break;
     case SYS_getrandom: step.arguments[0] += done, step.arguments[1] = left; break;
     default: return false;
   }
@@ -228,6 +232,7 @@ RestOfCall from_registers(const greg_t* registers, std::int64_t number) noexcept
   RestOfCall rest{static_cast<std::int32_t>(number), 0, 0, 0,
                   {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX], registers[REG_R10], registers[REG_R8], registers[REG_R9]}, 0, 0};
   const greg_t done = registers[REG_RAX];
+  if (number == SYS_io_uring_enter && done != static_cast<std::int32_t>(registers[REG_RSI])) return rest;  // it waits only if it has submitted all
   if (done > 0 && done <= kMost) rest.done = static_cast<std::int32_t>(done), rest.total = static_cast<std::int32_t>(wanted(number, rest.arguments));
   return rest;
 }

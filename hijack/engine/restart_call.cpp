@@ -218,6 +218,12 @@ bool only_looks(const greg_t* registers, std::int64_t number) noexcept {
   return (number == SYS_recvfrom && (registers[REG_R10] & MSG_PEEK) != 0) || (number == SYS_recvmsg && (registers[REG_RDX] & MSG_PEEK) != 0);
 }
 
+// io_uring_enter(2) that was interrupted returns 0, too, if some results are there, but not as many as it waits for. If they are it returns at once.
+bool waits_for_results(const greg_t* registers, std::int64_t number) noexcept {
+  constexpr greg_t kGetEvents = 1;  // IORING_ENTER_GETEVENTS
+  return number == SYS_io_uring_enter && static_cast<std::uint32_t>(registers[REG_RSI]) == 0 && registers[REG_RDX] != 0 && (registers[REG_R10] & kGetEvents) != 0;
+}
+
 }  // namespace
 
 namespace {
@@ -225,8 +231,9 @@ namespace {
 std::int64_t rewind(ucontext_t* context, const CallNote& note, timespec* slot) noexcept {
   greg_t* registers = context->uc_mcontext.gregs;
   const greg_t result = registers[REG_RAX];
-  if ((result != -EINTR && result <= 0) || !after_syscall_instruction(registers)) return -1;
+  if ((result != -EINTR && result < 0) || !after_syscall_instruction(registers)) return -1;
   const std::int64_t number = interrupted_number(registers, note);
+  if (result == 0 && !waits_for_results(registers, number)) return -1;
   const Restartable* call = find(number);
   if (call == nullptr) return -1;
   RestOfCall* rest = interrupted_rest(registers);
