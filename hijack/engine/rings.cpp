@@ -8,6 +8,7 @@
 
 #include "hijack/engine/saved_rings.hpp"
 #include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/stop_signal.hpp"
 #include "hijack/kinds/descriptor_facts.hpp"
 #include "hijack/virt/ids.hpp"
 
@@ -141,8 +142,7 @@ class Keeper {
     const std::uint32_t first_request = saved_rings.request_count;
     std::uint32_t given_before = ~0u;
     for (bool is_known = false;;) {
-      // What completes for a thread that works for itself (IORING_SETUP_DEFER_TASKRUN) is told when it asks. Another cannot ask for it.
-      if ((note.shape.flags & IORING_SETUP_DEFER_TASKRUN) != 0) sys::call(SYS_io_uring_enter, ring.fd, 0, 0, IORING_ENTER_GETEVENTS, nullptr, 0);
+      if ((note.shape.flags & IORING_SETUP_DEFER_TASKRUN) != 0 && kept.owner != 0) let_owner_ask(ring.fd, kept.owner);
       const Counters counters = read_counters(ring.fd);
       const char* const requests = note.requests.load();
       const std::uint32_t dropped = requests == nullptr ? 0 : load(requests + note.shape.dropped);
@@ -167,6 +167,16 @@ class Keeper {
       const timespec moment{0, 1'000'000};
       sys::call(SYS_nanosleep, &moment, nullptr);
     }
+  }
+
+  // What completes for a thread that works for itself (IORING_SETUP_DEFER_TASKRUN) is told when it asks.
+  static void let_owner_ask(int fd, std::int32_t owner) noexcept {
+    if (owner == programs_id(static_cast<std::int32_t>(sys::call(SYS_gettid)))) {
+      sys::call(SYS_io_uring_enter, fd, 0, 0, IORING_ENTER_GETEVENTS, nullptr, 0);
+      return;
+    }
+    for (std::uint32_t i = 0; i != saved.kept->thread_count; ++i)
+      if (saved.kept->threads[i].phase.load() == ThreadPhase::parked && programs_id(saved.kept->threads[i].tid) == owner && i != 0) return ask_for_results(saved.kept->threads[i].tid, fd);
   }
 
   // Requests under way that can be given again; else why not.

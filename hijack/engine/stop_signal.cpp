@@ -6,6 +6,7 @@
 #include "hijack/engine/stop_signal.hpp"
 
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -126,6 +127,11 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
       save_own_pending(state.tid);
       has_saved = true;
       arrive();
+    }
+    if (stop.asked.load() == state.tid) {
+      sys::call(SYS_io_uring_enter, stop.ring.load(), 0, 0, IORING_ENTER_GETEVENTS, nullptr, 0);
+      stop.asked.store(0);
+      sys::call(SYS_futex, &stop.asked, FUTEX_WAKE_PRIVATE, 1);
     }
     if (stop.released.load() == epoch) {
       if (call >= 0) let_time_pass(context, call, clock_ns(CLOCK_MONOTONIC) - stopped_ns, &state.slot);
@@ -272,6 +278,14 @@ void save_pending_of_threads() noexcept {
   if (waited_for == before) return;
   tell_parked(stop.complete);
   for (std::uint32_t arrived = before; arrived != waited_for; arrived = stop.arrived.load()) sys::call(SYS_futex, &stop.arrived, FUTEX_WAIT_PRIVATE, arrived, nullptr);
+}
+
+void ask_for_results(std::int32_t tid, int ring) noexcept {
+  stop.ring.store(ring);
+  stop.asked.store(tid);
+  stop.news.fetch_add(1);
+  sys::call(SYS_futex, &stop.news, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+  while (stop.asked.load() == tid) sys::call(SYS_futex, &stop.asked, FUTEX_WAIT_PRIVATE, tid, nullptr);
 }
 
 void release_threads() noexcept {

@@ -21,6 +21,8 @@ struct Stop {
   std::atomic<std::uint32_t> complete{0};  // number of the last stop in which all threads stood still at last
   std::atomic<std::uint32_t> released{0};  // number of the last stop that is over
   std::atomic<std::uint32_t> news{0};      // counts what parked threads are told; futex
+  std::atomic<std::int32_t> asked{0};      // tid of a parked thread that is to ask for results of `ring`, 0: none; futex
+  std::atomic<std::int32_t> ring{-1};
   std::atomic<std::uint32_t> arrived{0};   // counts threads that have reached the handler; futex
   std::uint64_t ignored = 0;               // signals that came to nothing as the actions were at the last stop
 };
@@ -51,6 +53,8 @@ const KernelAction* lent_action() noexcept;
 inline constexpr int kSecondSignal = 33;  // SIGSETXID of glibc, nptl/descr.h
 // All threads stand still: has those that have signals pending (ThreadState::pending) save them, which needs descriptors that nobody shall see, and waits for that.
 void save_pending_of_threads() noexcept;
+// Has the parked thread `tid` ask for results of an io_uring by descriptor `ring`, which nobody else may (IORING_SETUP_DEFER_TASKRUN), and waits until it has. It waits for none.
+void ask_for_results(std::int32_t tid, int ring) noexcept;
 // Lets all parked threads go on.
 void release_threads() noexcept;
 
