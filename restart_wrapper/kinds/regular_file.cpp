@@ -3,7 +3,7 @@
 // A file that was open for writing goes back to its length at the checkpoint: what the program wrote after it, it will write
 // again. What is cut off is kept in the store, once a file. One whose old bytes were changed in place gets them back (changed_file.hpp). A file that was removed since is put back under its name from
 // the copy in the image, with its directories if it was open or mapped for writing. A
-// file without a name, or a small one that was only read and has changed, comes from the image as a file without a name. Nothing that is there is
+// file without a name, or a small one that was only read and has changed, comes from the image as a file without a name, which can be given one (linkat) if it was made so. Nothing that is there is
 // truncated by opening; a file that was opened by a name that it has lost, and has another, gets that name back for the moment of opening, where it is free.
 // World: programs.
 #include <fcntl.h>
@@ -168,10 +168,13 @@ Status open_by_name(Workshop& workshop, const Description& description) {
   return workshop.put(record.id, fd.release());
 }
 
-// A file without a name in the directory where it had one, or else where temporary files go.
-Result<int> nameless_file(const std::string& path) {
+// Whether it is the description by which the file was made without a name (O_TMPFILE has O_DIRECTORY's bit, too). There is one of a file at most.
+bool made_it(const Description* description) { return S_ISREG(description->record.mode) && (description->record.status_flags & O_TMPFILE & ~O_DIRECTORY) != 0; }
+
+// A file without a name, opened with `flags`, in the directory where it had one, or else where temporary files go.
+Result<int> nameless_file(const std::string& path, int flags) {
   for (const std::string& directory : {std::filesystem::path(path).parent_path().string(), std::string("/tmp"), std::string("/dev/shm")}) {
-    const int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    const int fd = ::open(directory.c_str(), O_TMPFILE | flags, 0600);
     if (fd >= 0) return fd;
   }
   return system_error("create a file without a name for " + path, -errno);
@@ -202,11 +205,16 @@ Status put_back(const File& file) {
 
 Status open_from_image(Workshop& workshop, const File& file) {
   const Description& source = file.copy == nullptr ? *file.shown : *file.copy;
-  STASIS_TRY_VALUE(const int nameless, nameless_file(label(source)));
-  const UniqueFd fd(nameless);
+  const auto maker = std::find_if(file.descriptions.begin(), file.descriptions.end(), made_it);
+  const bool was_made_so = maker != file.descriptions.end();
+  const int unlinkable = file.shown->record.deleted ? O_EXCL : 0;  // a file that has lost its name gets none (open(2))
+  STASIS_TRY_VALUE(const int nameless, nameless_file(label(source), was_made_so ? open_flags((*maker)->record) : O_RDWR | O_CLOEXEC | unlinkable));
+  UniqueFd first(nameless);
+  STASIS_TRY_VALUE(const int writable, open_again(first.get(), O_RDWR));
+  const UniqueFd fd(writable);
   STASIS_TRY(fill(source, fd.get()));
   for (const Description* one : file.descriptions) {
-    STASIS_TRY_VALUE(const int again, open_again(fd.get(), open_flags(one->record)));
+    STASIS_TRY_VALUE(const int again, made_it(one) ? Result<int>(first.release()) : open_again(fd.get(), open_flags(one->record)));
     if (::lseek(again, static_cast<off_t>(one->record.offset), SEEK_SET) < 0) return system_error("seek in " + label(*one), -errno);
     STASIS_TRY(workshop.put(one->record.id, again));
   }
