@@ -86,6 +86,15 @@ bool after_syscall_instruction(const greg_t* registers) noexcept {
   return code[-2] == 0x0f && code[-1] == 0x05;
 }
 
+// The number, if "mov %REGISTER, %eax" is right before the instruction: liburing has it in a register for a loop. Calls leave that as it was; -1 if it is not so.
+std::int64_t number_in_register(const greg_t* registers, const unsigned char* code) noexcept {
+  constexpr int kOld[8] = {-1, -1, REG_RDX, REG_RBX, -1, REG_RBP, REG_RSI, REG_RDI};
+  constexpr int kNew[8] = {REG_R8, REG_R9, REG_R10, -1, REG_R12, REG_R13, REG_R14, REG_R15};
+  if (code[-2] != 0x89 || (code[-1] & 0xc7) != 0xc0) return -1;  // 89 /r with EAX as its target
+  const int which = (code[-3] == 0x44 ? kNew : kOld)[code[-1] >> 3 & 7];
+  return which < 0 ? -1 : static_cast<std::int32_t>(registers[which]);
+}
+
 // The number from the "mov $number, %eax" (b8 imm32) before the instruction, or "xor %eax, %eax" right before it; the C library's own calls all look like that, and so do ours but for those by number.
 std::int64_t decode_number(const greg_t* registers) noexcept {
   if (registers[REG_RIP] == reinterpret_cast<greg_t>(&stasis_raw_call_made[0])) return reinterpret_cast<const std::int64_t*>(registers[REG_RSP])[-1];
@@ -94,6 +103,7 @@ std::int64_t decode_number(const greg_t* registers) noexcept {
   const int reach = has_failed ? 48 : 20;
   const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]) - 2;
   if (code[-2] == 0x31 && code[-1] == 0xc0) return SYS_read;
+  if (const std::int64_t number = number_in_register(registers, code); find(number) != nullptr) return number;
   for (int back = 5; back <= reach; ++back) {
     const unsigned char* at = code - back;
     if (at[0] != 0xb8 || at[-1] == 0x41 || at[3] != 0 || at[4] != 0) continue;  // 41 b8: the register is R8
