@@ -3,6 +3,7 @@
 // The kernel takes some ten million requests that do nothing in a second; each moves the counter of requests, and that of results unless it is to give none.
 // World: hijack, a restored process before the program runs.
 #include <linux/time_types.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -290,11 +291,20 @@ Status give_again(SavedRing& ring, const SavedRequest& saved_request) noexcept {
   return result;
 }
 
+// The restart has filled the set but for this.
+Status add_to_set(const RingEntry& entry) noexcept {
+  epoll_event event{};
+  event.events = entry.events, event.data.u64 = entry.data;
+  const long result = sys::call(SYS_epoll_ctl, entry.set, EPOLL_CTL_ADD, entry.fd, &event);
+  return result == 0 || result == -EEXIST ? Status() : Status(system_error("add an io_uring to an epoll set", result));
+}
+
 }  // namespace
 
 Status make_rings() noexcept {
   const LiftedLimit descriptors(RLIMIT_NOFILE);
   for (std::uint32_t i = 0; i != saved_rings.count; ++i) STASIS_TRY(set_up(saved_rings.rings[i]));
+  for (std::uint32_t i = 0; i != saved_rings.entry_count; ++i) STASIS_TRY(add_to_set(saved_rings.entries[i]));
   for (std::uint32_t i = 0; i != saved_rings.count; ++i) STASIS_TRY(clear_places(saved_rings.rings[i]));
   for (std::uint32_t i = 0; i != saved_rings.count; ++i) STASIS_TRY(map_places(saved_rings.rings[i]));
   return {};

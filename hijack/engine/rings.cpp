@@ -10,6 +10,7 @@
 #include "hijack/engine/saved_state.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/kinds/descriptor_facts.hpp"
+#include "hijack/kinds/event_set.hpp"
 #include "hijack/virt/ids.hpp"
 
 namespace stasis::hijack {
@@ -61,9 +62,11 @@ class Keeper {
   Keeper(const MemoryMap& map, const Descriptors& all, Arena& arena) noexcept : map_(map), all_(all), arena_(arena) {}
 
   Status run() noexcept {
-    saved_rings.count = saved_rings.number_count = saved_rings.mapping_count = saved_rings.request_count = 0;
+    saved_rings.count = saved_rings.number_count = saved_rings.mapping_count = saved_rings.request_count = saved_rings.entry_count = 0;
     for (std::uint32_t i = 0; i != all_.descriptions.size(); ++i)
       if (all_.descriptions[i].record.kind == image::DescriptionKind::ring) STASIS_TRY(keep(i));
+    for (const Description& one : all_.descriptions)
+      if (saved_rings.count != 0 && one.record.kind == image::DescriptionKind::event_set) STASIS_TRY(keep_entries(one.fd));
     for (const Mapping& mapping : map_.mappings)
       if (mapping.is_uring && !is_kept(mapping)) return error(ErrorCode::unsupported, FixedString<320>("an io_uring without a descriptor, mapped at 0x").append_number(mapping.record.start, 16));
     return {};
@@ -85,6 +88,21 @@ class Keeper {
     STASIS_TRY(rest(ring, kept));
     STASIS_TRY(check_registered(ring, *note));
     ++saved_rings.count;
+    return {};
+  }
+
+  // Of rings, in an epoll set.
+  Status keep_entries(int set) noexcept {
+    STASIS_TRY_VALUE(const auto entries, read_event_set(set, arena_));
+    for (std::uint32_t i = 0; i != entries.size(); ++i) {
+      for (const Description& ring : all_.descriptions) {
+        if (ring.record.kind != image::DescriptionKind::ring || ring.record.inode != entries[i].inode) continue;
+        const bool has_number = find(entries[i].fd, [&](const Description& one) { return &one == &ring; }) != nullptr;
+        if (!has_number || !is_entry_of(set, entries, i, ring.fd)) return unsupported(ring, "in an epoll set under a number that was closed");
+        if (saved_rings.entry_count == kMostRingNumbers) return unsupported(ring, "as rings are in epoll sets 256 times");
+        saved_rings.entries[saved_rings.entry_count++] = {set, entries[i].fd, entries[i].events, entries[i].data};
+      }
+    }
     return {};
   }
 

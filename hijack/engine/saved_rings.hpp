@@ -29,6 +29,13 @@ struct SavedRequest {
   std::int64_t left_ns;   // a timeout's that is relative
 };
 
+// In an epoll set.
+struct RingEntry {
+  std::int32_t set, fd;
+  std::uint32_t events;
+  std::uint64_t data;
+};
+
 struct SavedRing {
   RingNote* note;
   std::uint32_t taken, given;    // the kernel's counters of requests and results
@@ -51,6 +58,8 @@ struct SavedRings {
   std::uint32_t mapping_count;
   SavedRequest requests[kMostUnderWay];  // in the order of being given
   std::uint32_t request_count;
+  RingEntry entries[kMostRingNumbers];
+  std::uint32_t entry_count;
 };
 extern constinit SavedRings saved_rings;
 

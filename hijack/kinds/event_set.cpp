@@ -3,7 +3,7 @@
 // An entry belongs to a description, not to the number under which it was added: the number may be closed by now or lead elsewhere, while a duplicate keeps the
 // description alive. kcmp(2) tells which of the process's descriptions it is. Each holder of a set says which it knows, for it need not have all of them.
 // World: hijack, leader.
-#include "core/image/states/event_set.hpp"
+#include "hijack/kinds/event_set.hpp"
 
 #include <linux/kcmp.h>
 
@@ -18,22 +18,10 @@ bool recognise(Description& description) noexcept {
   return true;
 }
 
-std::uint64_t id_of(const Description& set, const image::WatchedDescription& entry, std::uint32_t earlier, const Sink& sink) noexcept {
-  const long self = sys::call(SYS_gettid);
-  for (const Description& other : *sink.descriptions) {
-    if (other.record.inode != entry.inode) continue;
-    // `earlier` entries with the same number come before it.
-    const kcmp_epoll_slot slot{static_cast<std::uint32_t>(set.fd), static_cast<std::uint32_t>(entry.fd), earlier};
-    if (sys::call(SYS_kcmp, self, self, KCMP_EPOLL_TFD, other.fd, &slot) == 0) return other.record.id;
-  }
-  return 0;
-}
-
-// Its process makes it anew, when epoll sets are filled already.
-bool is_ring(std::uint64_t id, const Sink& sink) noexcept {
+std::uint64_t id_of(int set, const List<image::WatchedDescription>& entries, std::uint32_t index, const Sink& sink) noexcept {
   for (const Description& other : *sink.descriptions)
-    if (id != 0 && other.record.id == id) return other.record.kind == image::DescriptionKind::ring;
-  return false;
+    if (other.record.inode == entries[index].inode && is_entry_of(set, entries, index, other.fd)) return other.record.id;
+  return 0;
 }
 
 // "tfd:        5 events:       19 data:                7  pos:0 ino:61 sdev:9"
@@ -58,22 +46,30 @@ image::WatchedDescription entry_in(std::string_view line) noexcept {
 }
 
 Status record(Description& description, Sink& sink) noexcept {
-  STASIS_TRY_VALUE(const std::string_view facts, read_file(FixedString<64>("/proc/thread-self/fdinfo/").append_signed(description.fd).c_str(), sink.arena));
-  List<image::WatchedDescription> entries(sink.arena);
-  for (Text text(facts); !text.done();) {
-    const std::string_view line = text.line();
-    if (!line.starts_with("tfd:")) continue;
-    image::WatchedDescription entry = entry_in(line);
-    std::uint32_t earlier = 0;
-    for (const image::WatchedDescription& other : entries) earlier += other.fd == entry.fd;
-    entry.description = id_of(description, entry, earlier, sink);
-    if (is_ring(entry.description, sink)) return error(ErrorCode::unsupported, "an epoll set with an io_uring in it");
-    if (!entries.add(entry)) return out_of_arena();
-  }
+  STASIS_TRY_VALUE(List<image::WatchedDescription> entries, read_event_set(description.fd, sink.arena));
+  for (std::uint32_t i = 0; i != entries.size(); ++i) entries[i].description = id_of(description.fd, entries, i, sink);
   return set_state(description, sink.arena, image::EventSet{{entries.begin(), entries.size()}});
 }
 
 }  // namespace
+
+Result<List<image::WatchedDescription>> read_event_set(int set, Arena& arena) noexcept {
+  STASIS_TRY_VALUE(const std::string_view facts, read_file(FixedString<64>("/proc/thread-self/fdinfo/").append_signed(set).c_str(), arena));
+  List<image::WatchedDescription> entries(arena);
+  for (Text text(facts); !text.done();) {
+    const std::string_view line = text.line();
+    if (line.starts_with("tfd:") && !entries.add(entry_in(line))) return out_of_arena();
+  }
+  return entries;
+}
+
+bool is_entry_of(int set, const List<image::WatchedDescription>& entries, std::uint32_t index, int fd) noexcept {
+  std::uint32_t earlier = 0;  // entries with the same number that come before it
+  for (std::uint32_t i = 0; i != index; ++i) earlier += entries[i].fd == entries[index].fd;
+  const long self = sys::call(SYS_gettid);
+  const kcmp_epoll_slot slot{static_cast<std::uint32_t>(set), static_cast<std::uint32_t>(entries[index].fd), earlier};
+  return sys::call(SYS_kcmp, self, self, KCMP_EPOLL_TFD, fd, &slot) == 0;
+}
 
 const Kind kinds_detail::event_set{recognise, record};
 

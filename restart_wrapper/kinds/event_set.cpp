@@ -93,6 +93,7 @@ class Filling {
   Status add(const image::WatchedDescription& entry, std::uint32_t events) const {
     const auto source = workshop_.fds.find(entry.description);
     if (source == workshop_.fds.end()) return {};  // nobody has it open any more
+    if (workshop_.computation->descriptions.at(entry.description).record.kind == image::DescriptionKind::ring) return {};  // its process makes it, and adds it
     STASIS_TRY_VALUE(const int fd, above(source->second));
     const UniqueFd kept(fd);
     const int before = ::fcntl(entry.fd, F_GETFD) >= 0 ? ::fcntl(entry.fd, F_DUPFD_CLOEXEC, highest_ + 1) : -1;
