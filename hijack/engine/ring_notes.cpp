@@ -12,6 +12,9 @@
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/memory.hpp"
 
+// The library's code (end(3)).
+extern "C" [[gnu::visibility("hidden")]] const char __ehdr_start[], _etext[];
+
 namespace stasis::hijack {
 namespace {
 
@@ -243,6 +246,16 @@ void forget_rings() noexcept {
 }
 
 bool has_rings() noexcept { return used.load(std::memory_order_relaxed) != 0; }
+
+// A handler of the program's that interrupts it may stay for long, or never return: then it is not waited for.
+bool is_looking_at_requests(std::uint64_t instruction) noexcept {
+  const std::uint32_t count = used.load();
+  if (count == 0 || instruction < reinterpret_cast<std::uintptr_t>(__ehdr_start) || instruction >= reinterpret_cast<std::uintptr_t>(_etext)) return false;
+  const auto self = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+  for (std::uint32_t i = 0; i != count; ++i)
+    if (notes[i].number.load() != 0 && notes[i].under_way != nullptr && notes[i].under_way->busy.load() == self) return true;
+  return false;
+}
 
 RingNote* find_ring(std::uint64_t inode) noexcept {
   const std::uint32_t count = used.load();

@@ -80,6 +80,9 @@ void forget_rings() noexcept;
 // Whether there is any: the cheap question of those who are called for other things, too.
 bool has_rings() noexcept;
 
+// Whether the calling thread, stopped at `instruction`, is just looking at requests: for nanoseconds, in which nobody can tell what is under way.
+bool is_looking_at_requests(std::uint64_t instruction) noexcept;
+
 // By inode of the descriptor; null if there is none.
 RingNote* find_ring(std::uint64_t inode) noexcept;
 

@@ -74,7 +74,8 @@ void RingRequests::drop(RingRequests* requests) noexcept {
 Following::Following(RingNote& note) noexcept : note_(note) {
   RingRequests* const all = note.under_way;
   if (all == nullptr) return;
-  if (all->busy.exchange(1, std::memory_order_acquire) == 0) own_ = all;
+  std::uint64_t nobody = 0;
+  if (all->busy.compare_exchange_strong(nobody, reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()), std::memory_order_acquire)) own_ = all;
   else all->is_lost = true;
 }
 

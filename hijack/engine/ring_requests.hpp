@@ -25,7 +25,7 @@ struct RingRequest {
 
 // In memory of its own, which goes into the image.
 struct RingRequests {
-  std::atomic<std::uint32_t> busy;
+  std::atomic<std::uint64_t> busy;  // the thread pointer (FS) of who follows, 0: nobody
   std::atomic<bool> is_lost;   // not known what is under way
   std::uint32_t taken, told;   // up to where requests are in the table, and results have been looked at
   std::uint32_t count, free;   // of the table

@@ -199,6 +199,7 @@ class Keeper {
 
   // Requests under way that can be given again; else why not.
   std::string_view keep_requests(RingNote& note, const SavedRing& kept, std::uint32_t first) noexcept {
+    if (note.under_way == nullptr || note.under_way->busy.load() != 0) return "and that cannot be told while a handler of the program's interrupts one that submits";
     Following following(note);
     following.catch_up(kept.taken, kept.given, false);
     if (!following.knows() || note.under_way->count != kept.under_way) return "and cannot be told from others";

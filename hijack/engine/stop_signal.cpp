@@ -16,6 +16,7 @@
 #include "hijack/engine/checkpoint.hpp"
 #include "hijack/engine/entry.hpp"
 #include "hijack/engine/late_signals.hpp"
+#include "hijack/engine/ring_notes.hpp"
 #include "hijack/rt/file.hpp"
 
 namespace stasis::hijack {
@@ -75,9 +76,10 @@ void take_stop_signal() noexcept {
   sys::call(SYS_rt_sigtimedwait, &mask, nullptr, &none, sizeof mask);
 }
 
-bool in_vdso(const ucontext_t* context) noexcept {
+// Where no thread is to stand still: what is in the kernel's pages is another kernel's after a restart.
+bool must_go_on(const ucontext_t* context) noexcept {
   const auto at = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]);
-  return at >= vdso.start && at < vdso.end;
+  return (at >= vdso.start && at < vdso.end) || is_looking_at_requests(at);
 }
 
 void arrive() noexcept {
@@ -116,7 +118,7 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
       state.note.instruction != static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]) + 2)
     state.note.number = -1;
   if (stop.released.load() == epoch) return let_signals_interrupt(*context, state);  // too late: the stop was given up
-  const bool again = in_vdso(context);
+  const bool again = must_go_on(context);
   if (!again) describe_self(state, context);
   state.phase.store(again ? ThreadPhase::again : ThreadPhase::parked);
   arrive();
@@ -141,7 +143,7 @@ void park(std::uint32_t epoch, std::uint32_t slot, ucontext_t* context) noexcept
   }
 }
 
-// The stop signal again in a moment, by a timer of one shot, for a leader must not stop inside the vdso either.
+// The stop signal again in a moment, by a timer of one shot, for a leader must not stop there either.
 void signal_later() noexcept {
   struct sigevent event = {};
   event.sigev_notify = SIGEV_SIGNAL | SIGEV_THREAD_ID;
@@ -166,7 +168,7 @@ void on_stop_signal(int signal, siginfo_t* info, void* raw_context) noexcept {
     return;
   }
   if (info->si_code == SI_TIMER) sys::call(SYS_timer_delete, info->si_timerid);
-  if (in_vdso(context)) {
+  if (must_go_on(context)) {
     signal_later();
     return;
   }
