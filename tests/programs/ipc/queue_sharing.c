@@ -10,7 +10,7 @@
 enum { kParents, kChilds, kBrothers, kForever, kLong, kShort, kFlying, kWatched, kQueues };
 
 static mqd_t queue[kQueues];
-static int up[2], down[2];
+static int up[2], down[2], end[2];
 
 static mqd_t make(int number) {
   struct mq_attr attributes = {.mq_maxmsg = 3, .mq_msgsize = 16};
@@ -59,6 +59,7 @@ static void *wait_shortly(void *unused) {
   char bytes[16];
   signal_event(up[1]);
   CHECK(mq_timedreceive(queue[kShort], bytes, sizeof bytes, NULL, &limit) == -1 && errno == ETIMEDOUT);
+  wait_for_event(end[0]); /* the time may be over before a checkpoint */
   return unused;
 }
 
@@ -100,7 +101,7 @@ int main(void) {
   int ends[2], status;
   sigset_t set;
   sigemptyset(&set), sigaddset(&set, SIGUSR1);
-  CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0 && pipe(up) == 0 && pipe(down) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0 && pipe(up) == 0 && pipe(down) == 0 && pipe(end) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
   for (int i = 0; i < kQueues; i++) queue[i] = make(i);
   put(queue[kParents], "before"), put(queue[kChilds], "child's"), put(queue[kFlying], "flying"), put(queue[kWatched], "watched");
   for (int i = 0; i < 2; i++)
@@ -130,7 +131,7 @@ int main(void) {
   CHECK(epoll_wait(set_of, &event, 1, 0) == 1 && event.events == EPOLLIN && event.data.u32 == 77);
   expect(queue[kWatched], "watched");
   CHECK(epoll_wait(set_of, &event, 1, 0) == 0);
-  put(queue[kForever], "for ever"), put(queue[kLong], "long");
+  put(queue[kForever], "for ever"), put(queue[kLong], "long"), signal_event(end[1]);
   for (int i = 0; i < 3; i++) CHECK(pthread_join(thread[i], NULL) == 0);
   return pass();
 }
