@@ -21,9 +21,9 @@ fail() {
   echo "FAILED: $*"
   if [ -n "$job" ]; then
     echo "--- scontrol show job $job"; cluster exec head scontrol show job "$job"
-    echo "--- output of the job"; tail -n 40 "$lab$work"/out* "$lab$work"/slurm-* 2>/dev/null
+    echo "--- output of the job"; tail -n 40 "$lab$work"/out* "$lab$work"/err* "$lab$work"/slurm-* 2>/dev/null
     echo "--- the store"; find "$lab$store" -printf '%P %s\n' 2>/dev/null; tail -n 40 "$lab$store/coordinator.log" 2>/dev/null
-    echo "--- slurmctld"; tail -n 25 "$lab/log/slurmctld.log"
+    echo "--- slurmctld and slurmd"; tail -n 25 "$lab/log/slurmctld.log" "$lab"/log/slurmd.*.log
   fi
   exit 1
 }
