@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,8 +13,7 @@
 #include <fstream>
 #include <string>
 
-#include "core/environment.hpp"
-#include "core/registry/member_table.hpp"
+#include "restart_wrapper/members.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -78,13 +76,8 @@ Result<bool> continue_clocks(const Computation& computation) {
 }
 
 Status offset_clocks(const Computation& computation, const std::string& run_directory) {
-  const std::string path = run_directory + "/" + run_directory::kMembers;
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return system_error("open " + path, -errno);
-  void* const place = ::mmap(nullptr, kMemberTableBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  if (place == MAP_FAILED) return system_error("map " + path, -errno);
-  MemberTable(place).set_clock_offsets(offsets_from(computation));
-  ::munmap(place, kMemberTableBytes);
+  STASIS_TRY_VALUE(const Members members, Members::map(run_directory));
+  members.table().set_clock_offsets(offsets_from(computation));
   return {};
 }
 

@@ -46,6 +46,7 @@ struct Computation {
   std::set<int> ids;          // every process and thread id, and those that the processes refer to
   std::set<int> used_fds;     // descriptor numbers that any process uses
   int root = 0;               // pid of the first process; 0 if it had ended
+  bool own_ipc = false;       // is brought back in an IPC namespace of its own; set by who knows
   bool has_terminal = false;  // the root had a controlling terminal from outside
 
   const image::ProcessRecord& process(int member) const { return members[static_cast<std::size_t>(member)].process(); }

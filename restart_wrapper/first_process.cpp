@@ -496,6 +496,7 @@ void let_go(Site& site, const FirstProcess& how) {
 void run_first_process(Site& site, const FirstProcess& how) {
   Attempt attempt(site, how);
   if (const Status status = attempt.make(); !status.ok()) {
+    discard_system_v(site);
     attempt.tell(Event::failed, status.error(), -1);
     leave(how);
   }

@@ -12,7 +12,7 @@
 #include <cstdlib>
 
 #include "core/environment.hpp"
-#include "core/registry/member_table.hpp"
+#include "restart_wrapper/members.hpp"
 #include "restart_wrapper/namespace.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
@@ -23,16 +23,6 @@ std::uint64_t now_ms() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1000 + static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
-}
-
-// Maps the file `path`, which is made as long as `made` says if that is not 0.
-Result<void*> map_table(const std::string& path, int flags, std::size_t made, std::size_t mapped) {
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | flags, 0600));
-  if (!file) return system_error("open " + path, -errno);
-  if (made != 0 && ::ftruncate(file.get(), static_cast<off_t>(made)) != 0) return system_error("make " + path, -errno);
-  void* place = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  if (place == MAP_FAILED) return system_error("map " + path, -errno);
-  return place;
 }
 
 }  // namespace
@@ -50,10 +40,14 @@ Result<IdMode> choose_ids() {
 }
 
 Status Ids::make_table(const std::string& run_directory) {
-  STASIS_TRY_VALUE(void* const ids, map_table(run_directory + "/" + run_directory::kIds, O_CREAT | O_TRUNC | O_NOFOLLOW, kIdTableBytes, kIdTableBytes));
-  STASIS_TRY_VALUE(void* const members, map_table(run_directory + "/" + run_directory::kMembers, O_NOFOLLOW, 0, kMemberTableBytes));
-  MemberTable(members).make_ids_virtual();
-  ::munmap(members, kMemberTableBytes);
+  const std::string path = run_directory + "/" + run_directory::kIds;
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  if (!file) return system_error("open " + path, -errno);
+  if (::ftruncate(file.get(), static_cast<off_t>(kIdTableBytes)) != 0) return system_error("make " + path, -errno);
+  void* const ids = ::mmap(nullptr, kIdTableBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (ids == MAP_FAILED) return system_error("map " + path, -errno);
+  STASIS_TRY_VALUE(const Members members, Members::map(run_directory));
+  members.table().make_ids_virtual();
   table_ = IdTable(ids);
   return {};
 }

@@ -12,7 +12,6 @@
 #include "restart_wrapper/kinds/file_locks.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
 #include "restart_wrapper/namespace.hpp"
-#include "restart_wrapper/system_v.hpp"
 
 namespace stasis::restart {
 namespace {
@@ -26,12 +25,6 @@ std::uint64_t enabled_cpu_state() {
   return low | (std::uint64_t{high} << 32);
 }
 
-// What can be brought back only in namespaces.
-Status check_without_namespace(const Computation& computation) {
-  if (has_system_v(computation)) return error(ErrorCode::unsupported, "System V objects where no user namespace is allowed: their numbers cannot be chosen");
-  return {};
-}
-
 Status check_machine(const Computation& computation, IdMode ids) {
   const std::uint64_t missing_mask = ~enabled_cpu_state();
   std::uint64_t needed = 0;
@@ -41,7 +34,7 @@ Status check_machine(const Computation& computation, IdMode ids) {
   if (computation.ids.contains(1))
     for (const image::Image& image : computation.members)
       if (image.process().pid == 1) return error(ErrorCode::unsupported, "process 1 of a container: start it under an init");
-  if (ids == IdMode::translated) return check_without_namespace(computation);
+  if (ids == IdMode::translated) return {};
   STASIS_TRY_VALUE(const long id_limit, check_namespace());
   if (id_limit != 0 && !computation.ids.empty() && *computation.ids.rbegin() >= id_limit)
     return error(ErrorCode::restore_failed, "the process id " + std::to_string(*computation.ids.rbegin()) + " is beyond kernel.pid_max " + std::to_string(id_limit));

@@ -164,9 +164,10 @@ Status Restart::lock_store(std::uint64_t generation) {
 }
 
 Status Restart::try_one(const Generation& generation) {
-  STASIS_TRY_VALUE(const Computation computation, load(generation.images, generation.part.root));
+  STASIS_TRY_VALUE(Computation computation, load(generation.images, generation.part.root));
   if (!is_part()) STASIS_TRY(check_images(generation.elsewhere));
   STASIS_TRY_VALUE(const IdMode ids, choose_ids());
+  computation.own_ipc = ids == IdMode::in_namespace && has_system_v(computation);
   STASIS_TRY(preflight(computation, ids));
   Site site;
   STASIS_TRY(prepare(computation, site));
@@ -246,7 +247,7 @@ Status Restart::attempt(const Computation& computation, Site& site, const Genera
   first.has_terminal = has_terminal_;
   first.stdio = {0, 1, 2};
   first.lock_fd = lock_.get();
-  STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity, share_session_ ? Session::shared : Session::own, has_system_v(*site.computation)));
+  STASIS_TRY_VALUE(const int child, fork_into_namespace(first.identity, share_session_ ? Session::shared : Session::own, site.computation->own_ipc));
   if (child == 0) {
     outer.reset();
     site.control_fd = inner.release();

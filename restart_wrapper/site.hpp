@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/image/handoff.hpp"
@@ -50,6 +51,7 @@ struct Site {
   std::map<int, SessionTerminal> terminals;            // by session, see Workshop
   std::vector<int> held;
   std::vector<void*> segments;                          // of System V shared memory, attached by the first process
+  std::vector<std::pair<image::SystemVKind, int>> system_v;  // objects with the kernel's numbers, where it was not we who chose them
   int status_fd = -1;   // writing end of the status pipe
   int control_fd = -1;  // to the outer process, see control.hpp
 };

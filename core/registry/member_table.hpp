@@ -6,8 +6,8 @@
 // computation maps it and writes its own slot: the library's start-up and the child side of fork write `running`, the exec
 // wrapper writes `exec` before the old program is gone. Nobody erases slots: the node coordinator drops a slot whose time is older than
 // the process that now has the id (field 22 of /proc/PID/stat, in ticks of 10 ms, rounded down).
-// Slot 0, which is no process's, says whether the computation has an id table beside it (id_table.hpp), and whether any of its processes has asked for a System V object.
-// Behind the slots is how far the program's clocks are ahead of the machine's, where a restart could not set those.
+// Slot 0, which is no process's, says whether the computation has an id table beside it (id_table.hpp).
+// Behind the slots is how far the program's clocks are ahead of the machine's, where a restart could not set those, and the table of System V objects (system_v_table.hpp).
 // Whoever maps the file has a shared flock(2) on it, which lives as long as the mapping: by that others know that the run directory is in use.
 // Writers: any thread of any member, also in a vfork child, without a lock. Reader: the node coordinator.
 // World: all.
@@ -15,6 +15,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "core/registry/system_v_table.hpp"
 
 namespace stasis {
 
@@ -32,7 +34,7 @@ inline constexpr std::size_t kMemberSlots = 4u << 20;  // PID_MAX_LIMIT, include
 struct ClockOffsets {
   std::int64_t monotonic_ns = 0, boottime_ns = 0;
 };
-inline constexpr std::size_t kMemberTableBytes = kMemberSlots * sizeof(std::uint64_t) + sizeof(ClockOffsets);
+inline constexpr std::size_t kMemberTableBytes = kMemberSlots * sizeof(std::uint64_t) + sizeof(ClockOffsets) + kSystemVTableBytes;
 
 // A slot: state in the upper 8 bits, CLOCK_BOOTTIME in microseconds when it was written in the lower 56.
 class MemberTable {
@@ -58,8 +60,7 @@ class MemberTable {
   // Whether programs know the computation's tasks by other ids than the kernel does. Set before any of its processes exists.
   bool ids_are_virtual() const noexcept { return has(kIdsAreVirtual); }
   void make_ids_virtual() const noexcept { set(kIdsAreVirtual); }
-  bool uses_system_v() const noexcept { return has(kUsesSystemV); }
-  void note_system_v() const noexcept { set(kUsesSystemV); }
+  SystemVTable system_v() const noexcept { return slots_ == nullptr ? SystemVTable() : SystemVTable(reinterpret_cast<ClockOffsets*>(slots_ + kMemberSlots) + 1); }
   // Set before any of the computation's processes exists.
   void set_clock_offsets(const ClockOffsets& offsets) const noexcept {
     if (slots_ != nullptr) *reinterpret_cast<ClockOffsets*>(slots_ + kMemberSlots) = offsets;
@@ -69,7 +70,7 @@ class MemberTable {
   }
 
  private:
-  static constexpr std::uint64_t kIdsAreVirtual = 1, kUsesSystemV = 2;
+  static constexpr std::uint64_t kIdsAreVirtual = 1;
   bool has(std::uint64_t flag) const noexcept { return slots_ != nullptr && (std::atomic_ref<std::uint64_t>(slots_[0]).load(std::memory_order_acquire) & flag) != 0; }
   void set(std::uint64_t flag) const noexcept {
     if (slots_ != nullptr) std::atomic_ref<std::uint64_t>(slots_[0]).fetch_or(flag, std::memory_order_acq_rel);

@@ -24,11 +24,7 @@ bool ids_of_members_are_virtual() noexcept { return table.ids_are_virtual(); }
 
 ClockOffsets offsets_of_members() noexcept { return table.clock_offsets(); }
 
-bool members_use_system_v() noexcept { return table.uses_system_v(); }
-
-void note_system_v() noexcept {
-  if (!table.uses_system_v()) table.note_system_v();
-}
+SystemVTable system_v_of_members() noexcept { return table.system_v(); }
 
 bool map_members(void* address) noexcept {
   FixedString<320> path(settings.run_directory.view());

@@ -18,9 +18,8 @@ bool ids_of_members_are_virtual() noexcept;
 // How far the program's clocks are ahead of the machine's, as the member table says.
 ClockOffsets offsets_of_members() noexcept;
 
-// Whether any process of the computation has asked for a System V object, and that it has. Any thread.
-bool members_use_system_v() noexcept;
-void note_system_v() noexcept;
+// The System V objects of the computation (hijack/virt/system_v_numbers.hpp). Any thread.
+SystemVTable system_v_of_members() noexcept;
 
 // What the slot of `pid` says, if it was written by a process that started no earlier than `started_us` after boot.
 MemberState read_slot(std::int32_t pid, std::uint64_t started_us) noexcept;

@@ -16,6 +16,7 @@
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/text.hpp"
 #include "hijack/virt/ids.hpp"
+#include "hijack/virt/system_v_numbers.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -75,7 +76,9 @@ Status classify_file(Mapping& mapping, Arena& arena) noexcept {
   if (record.path.starts_with("/SYSV")) {
     record.kind = image::MappingKind::shared_memory;
     record.device = image::kSystemVDevice;
-    record.file_size = segment_size(static_cast<std::int32_t>(record.inode));
+    const auto number = static_cast<std::int32_t>(record.inode);
+    record.file_size = segment_size(number);
+    record.inode = static_cast<std::uint64_t>(programs_number(image::SystemVKind::memory, number));
     return {};
   }
   if (record.path.starts_with("/[aio]")) {

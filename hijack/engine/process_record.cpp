@@ -17,6 +17,7 @@
 #include "hijack/rt/text.hpp"
 #include "hijack/virt/ids.hpp"
 #include "hijack/virt/machine_clocks.hpp"
+#include "hijack/virt/system_v_numbers.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -155,6 +156,8 @@ Status fill_texts(image::ProcessRecord& record, Arena& arena) noexcept {
 void complete_thread(ThreadState& state) noexcept {
   state.id = programs_id(state.tid);
   state.awaited = programs_owner(awaited_id(*state.context));
+  const SystemVObject object = object_of(*state.context);
+  state.object_number = object.number < 0 ? -1 : programs_number(object.kind, object.number);
   state.given = programs_id(given_id(*state.context));
   sys::call(SYS_sched_getattr, state.tid, &state.scheduling, 48 /* the structure's first version */, 0);
   const long bytes = sys::call(SYS_sched_getaffinity, state.tid, sizeof state.affinity, state.affinity);

@@ -17,6 +17,7 @@
 #include "hijack/engine/settings.hpp"
 #include "hijack/engine/system_v.hpp"
 #include "hijack/rt/log.hpp"
+#include "hijack/virt/system_v_numbers.hpp"
 
 namespace stasis::hijack {
 
@@ -53,7 +54,7 @@ Status Recorder::find_system_v() noexcept {
     if (object.device == image::kSystemVDevice && !attached.add(static_cast<std::int32_t>(object.inode))) return out_of_arena();
   STASIS_TRY_VALUE(system_v_, read_system_v(arena_, attached));
   for (const image::SystemVRecord& record : system_v_) {
-    if (record.kind != image::SystemVKind::memory || is_attached(record.id)) continue;
+    if (record.kind != image::SystemVKind::memory || is_attached(kernels_number(record.kind, record.id))) continue;
     image::SharedMemoryRecord object;
     object.device = image::kSystemVDevice, object.inode = static_cast<std::uint64_t>(record.id), object.path = "/SYSV";
     object.anonymous = false, object.size = record.size;
@@ -203,7 +204,7 @@ std::uint32_t Recorder::extent_count(const image::SharedMemoryRecord& object) no
 
 // A segment that nobody has attached, attached for this moment.
 Status Recorder::write_unattached(MemoryWriter& memory, const image::SharedMemoryRecord& object) noexcept {
-  const long address = sys::call(SYS_shmat, object.inode, nullptr, SHM_RDONLY);
+  const long address = sys::call(SYS_shmat, kernels_number(image::SystemVKind::memory, static_cast<std::int32_t>(object.inode)), nullptr, SHM_RDONLY);
   if (sys::failed(address)) return system_error("attach a segment of System V shared memory", address);
   Mapping mapping;
   mapping.record.start = static_cast<std::uint64_t>(address);

@@ -315,6 +315,17 @@ void await_id(ucontext_t& context, std::int32_t id) noexcept {
   if (const int which = awaited_register(context.uc_mcontext.gregs); which >= 0) context.uc_mcontext.gregs[which] = id;
 }
 
+SystemVObject object_of(const ucontext_t& context) noexcept {
+  const greg_t* registers = context.uc_mcontext.gregs;
+  const auto* code = reinterpret_cast<const unsigned char*>(registers[REG_RIP]);
+  const bool on_semaphores = registers[REG_RAX] == SYS_semop || registers[REG_RAX] == SYS_semtimedop;
+  if (!on_semaphores && registers[REG_RAX] != SYS_msgsnd && registers[REG_RAX] != SYS_msgrcv) return {};
+  if (code[0] != 0x0f || code[1] != 0x05) return {};
+  return {on_semaphores ? image::SystemVKind::semaphores : image::SystemVKind::messages, static_cast<std::int32_t>(registers[REG_RDI])};
+}
+
+void use_object(ucontext_t& context, std::int32_t number) noexcept { context.uc_mcontext.gregs[REG_RDI] = number; }
+
 bool futex_waits_until(std::int64_t operation) noexcept {
   constexpr int kLockPi2 = 13;  // FUTEX_LOCK_PI2, Linux 5.14
   if ((operation & FUTEX_CLOCK_REALTIME) != 0) return false;

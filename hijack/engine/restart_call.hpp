@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "core/image/system_v.hpp"
+
 namespace stasis::hijack {
 
 // What is known of a blocked thread before it is signalled.
@@ -50,6 +52,14 @@ CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept;
 std::int64_t rewind_call(ucontext_t* context, const CallNote& note, timespec* slot) noexcept;
 // Whom a context that is about to wait for somebody waits for (wait4(2), waitid(2)): the kernel's id, below 0 that of a group; 0 for anybody, or if it is not.
 std::int32_t awaited_id(const ucontext_t& context) noexcept;
+// The System V object that a context is about to wait for (semop(2), semtimedop(2), msgsnd(2), msgrcv(2)), by the kernel's number; below 0 if it is not.
+struct SystemVObject {
+  image::SystemVKind kind = image::SystemVKind::semaphores;
+  std::int32_t number = -1;
+};
+SystemVObject object_of(const ucontext_t& context) noexcept;
+// It is to wait for the one that has the kernel's number `number` now.
+void use_object(ucontext_t& context, std::int32_t number) noexcept;
 // It is to wait for him who has the kernel's id `id` now.
 void await_id(ucontext_t& context, std::int32_t id) noexcept;
 // The absolute time that a context is about to wait for (futex(2), clock_nanosleep(2)): where the register with its address is, null if it is not; and by which clock.

@@ -175,7 +175,6 @@ Status save_process_state(Arena& arena) noexcept {
   if (const KernelAction* lent = lent_action(); lent != nullptr) saved.actions[kSecondSignal] = *lent;
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
   sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &saved.processes);
-  saved.uses_system_v = members_use_system_v();
   STASIS_TRY(save_timers(arena));
 
   save_pending_of_threads();

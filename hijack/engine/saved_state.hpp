@@ -54,6 +54,7 @@ struct ThreadState {
   std::int32_t tid;              // the kernel's
   std::int32_t id;               // as the program knows it
   std::int32_t awaited;          // likewise, whom its call waits for, a group below 0; 0 if nobody by an id
+  std::int32_t object_number;    // likewise, which System V object its call works on; -1 if on none
   std::int32_t given;            // likewise, whom a call has told of that had just returned; 0 if there is none
   std::uint32_t seen;            // number of the scan that saw it last
   bool has_rseq;
@@ -126,7 +127,6 @@ struct SavedState {
   rlimit processes;                  // RLIMIT_NPROC
   rlim_t descriptors;                // RLIMIT_NOFILE, soft, which is lifted while a checkpoint is made
   char executable[4096];             // the program that runs: after a restart without namespaces the kernel tells another
-  bool uses_system_v;                // the computation does
   void* members;                     // where the member table was
   image::Handoff handoff;            // written by the restorer
 };

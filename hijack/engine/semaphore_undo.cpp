@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "core/sys/syscall.hpp"
+#include "hijack/virt/system_v_numbers.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::uint32_t kMost = 1024;
 
 struct Note {
-  std::atomic<std::uint64_t> semaphore;   // id and number, plus one so that 0 is free
+  std::atomic<std::uint64_t> semaphore;   // the set's number as the program knows it, and which of its semaphores, plus one so that 0 is free
   std::atomic<std::int32_t> adjustment;
 };
 constinit Note notes[kMost] = {};
@@ -35,7 +36,7 @@ Note* find(std::uint64_t semaphore) noexcept {
 void operate(const Note& note) noexcept {
   const std::uint64_t semaphore = note.semaphore.load() - 1;
   struct sembuf operation{static_cast<unsigned short>(semaphore & 0xffff), static_cast<short>(-note.adjustment.load()), SEM_UNDO};
-  while (sys::call(SYS_semop, semaphore >> 16, &operation, 1) == -EINTR) {
+  while (sys::call(SYS_semop, kernels_number(image::SystemVKind::semaphores, static_cast<std::int32_t>(semaphore >> 16)), &operation, 1) == -EINTR) {
   }
 }
 

@@ -14,7 +14,7 @@ struct sembuf;
 
 namespace stasis::hijack {
 
-// After a successful semop(2) or semtimedop(2).
+// After a successful semop(2) or semtimedop(2) of the set that the program knows as `id`.
 void note_undo(int id, const sembuf* operations, std::size_t count) noexcept;
 // A forked child has nothing to undo.
 void forget_undo() noexcept;

@@ -7,11 +7,10 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 
-#include "core/environment.hpp"
+#include "core/sys/syscall.hpp"
 #include "hijack/engine/membership.hpp"
-#include "hijack/engine/settings.hpp"
-#include "hijack/rt/file.hpp"
-#include "hijack/rt/text.hpp"
+#include "hijack/virt/ids.hpp"
+#include "hijack/virt/system_v_numbers.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -24,74 +23,66 @@ class Finder {
  public:
   Finder(Arena& arena, const List<std::int32_t>& attached) noexcept : arena_(arena), attached_(attached), found_(arena) {
     user_ = static_cast<std::uint32_t>(sys::call(SYS_geteuid));
-    struct stat status{};
-    FixedString<320> socket(settings.run_directory.view());
-    socket.append("/").append(run_directory::kSocket);
-    if (sys::call(SYS_newfstatat, AT_FDCWD, socket.c_str(), &status, 0) == 0) began_ = status.st_mtim.tv_sec - 1;  // that clock may be a tick ahead of the one that these objects' times are taken from
   }
 
   Result<List<image::SystemVRecord>> run() noexcept {
-    STASIS_TRY(for_each_id("/proc/sysvipc/shm", [&](std::int32_t id) { return find_memory(id); }));
-    if (!members_use_system_v()) return found_;
-    STASIS_TRY(for_each_id("/proc/sysvipc/sem", [&](std::int32_t id) { return find_semaphores(id); }));
-    STASIS_TRY(for_each_id("/proc/sysvipc/msg", [&](std::int32_t id) { return find_messages(id); }));
+    STASIS_TRY(find_all(image::SystemVKind::memory, &Finder::find_memory));
+    STASIS_TRY(find_all(image::SystemVKind::semaphores, &Finder::find_semaphores));
+    STASIS_TRY(find_all(image::SystemVKind::messages, &Finder::find_messages));
     return found_;
   }
 
  private:
-  // The second word of each line but the first.
-  template <class Visit>
-  Status for_each_id(const char* path, Visit&& visit) noexcept {
-    const Result<std::string_view> file = read_file(path, arena_);
-    if (!file.ok()) return {};  // a kernel without them
-    Text text(*file);
-    for (text.line(); !text.done();) {
-      Text line(text.line());
-      line.word();
-      STASIS_TRY(visit(static_cast<std::int32_t>(line.number())));
-    }
-    return {};
+  // `find` is told the program's number and the kernel's; it lets go what is not there any more.
+  Status find_all(image::SystemVKind kind, Status (Finder::*find)(std::int32_t, std::int32_t) noexcept) noexcept {
+    Status status;
+    system_v_of_members().for_each(kind, [&](std::int32_t program, std::int32_t kernel) {
+      status = (this->*find)(program, kernel);
+      return status.ok();
+    });
+    return status;
   }
 
-  bool is_ours(const ipc_perm& permissions, time_t changed) const noexcept { return (permissions.uid == user_ || permissions.cuid == user_) && changed >= began_; }
+  bool is_ours(const ipc_perm& permissions) const noexcept { return permissions.uid == user_ || permissions.cuid == user_; }
 
-  static image::SystemVRecord record_of(image::SystemVKind kind, std::int32_t id, const ipc_perm& permissions) noexcept {
+  static image::SystemVRecord record_of(image::SystemVKind kind, std::int32_t number, const ipc_perm& permissions) noexcept {
     image::SystemVRecord record;
-    record.kind = kind, record.id = id, record.key = permissions.__key, record.mode = permissions.mode & 0777;
+    record.kind = kind, record.id = number, record.key = permissions.__key, record.mode = permissions.mode & 0777;
+    if (record.key == 0 && (permissions.mode & kGoes) == 0) record.key = programs_key(kind, number);
     return record;
   }
   Status add(const image::SystemVRecord& record) noexcept { return found_.add(record) ? Status() : Status(out_of_arena()); }
 
-  Status find_memory(std::int32_t id) noexcept {
+  Status find_memory(std::int32_t number, std::int32_t id) noexcept {
     shmid_ds status{};
     if (sys::call(SYS_shmctl, id, IPC_STAT, &status) < 0) return {};
     bool by_us = false;
-    for (const std::int32_t one : attached_) by_us |= one == id;
-    if (!by_us && !(members_use_system_v() && is_ours(status.shm_perm, status.shm_ctime))) return {};
-    image::SystemVRecord record = record_of(image::SystemVKind::memory, id, status.shm_perm);
-    record.size = status.shm_segsz, record.pid = status.shm_cpid, record.removed = (status.shm_perm.mode & kGoes) != 0;
+    for (const std::int32_t one : attached_) by_us |= one == number;
+    if (!by_us && !is_ours(status.shm_perm)) return {};
+    image::SystemVRecord record = record_of(image::SystemVKind::memory, number, status.shm_perm);
+    record.size = status.shm_segsz, record.pid = programs_id(status.shm_cpid), record.removed = (status.shm_perm.mode & kGoes) != 0;
     return add(record);
   }
 
-  Status find_semaphores(std::int32_t id) noexcept {
+  Status find_semaphores(std::int32_t number, std::int32_t id) noexcept {
     semid_ds status{};
-    if (sys::call(SYS_semctl, id, 0, IPC_STAT, &status) < 0 || !is_ours(status.sem_perm, status.sem_ctime)) return {};
-    image::SystemVRecord record = record_of(image::SystemVKind::semaphores, id, status.sem_perm);
+    if (sys::call(SYS_semctl, id, 0, IPC_STAT, &status) < 0 || !is_ours(status.sem_perm)) return {};
+    image::SystemVRecord record = record_of(image::SystemVKind::semaphores, number, status.sem_perm);
     List<image::SystemVSemaphore> all(arena_);
-    for (unsigned long number = 0; number != status.sem_nsems; ++number) {
-      const long value = sys::call(SYS_semctl, id, number, GETVAL), pid = sys::call(SYS_semctl, id, number, GETPID);
-      if (value < 0) return unreadable("a semaphore set", id);
-      if (!all.add({static_cast<std::int32_t>(value), static_cast<std::int32_t>(pid)})) return out_of_arena();
+    for (unsigned long one = 0; one != status.sem_nsems; ++one) {
+      const long value = sys::call(SYS_semctl, id, one, GETVAL), pid = sys::call(SYS_semctl, id, one, GETPID);
+      if (value < 0) return unreadable("a semaphore set", number);
+      if (!all.add({static_cast<std::int32_t>(value), programs_id(static_cast<std::int32_t>(pid))})) return out_of_arena();
     }
     record.semaphores = {all.begin(), all.size()};
     return add(record);
   }
 
-  Status find_messages(std::int32_t id) noexcept {
+  Status find_messages(std::int32_t number, std::int32_t id) noexcept {
     msqid_ds status{};
-    if (sys::call(SYS_msgctl, id, IPC_STAT, &status) < 0 || !is_ours(status.msg_perm, status.msg_ctime)) return {};
-    image::SystemVRecord record = record_of(image::SystemVKind::messages, id, status.msg_perm);
-    record.size = status.msg_qbytes, record.pid = status.msg_lspid;
+    if (sys::call(SYS_msgctl, id, IPC_STAT, &status) < 0 || !is_ours(status.msg_perm)) return {};
+    image::SystemVRecord record = record_of(image::SystemVKind::messages, number, status.msg_perm);
+    record.size = status.msg_qbytes, record.pid = programs_id(status.msg_lspid);
     List<image::SystemVMessage> all(arena_);
     for (unsigned long place = 0; place != status.msg_qnum; ++place) {
       STASIS_TRY_VALUE(const image::SystemVMessage message, look_at(id, place));
@@ -123,7 +114,6 @@ class Finder {
   const List<std::int32_t>& attached_;
   List<image::SystemVRecord> found_;
   std::uint32_t user_ = 0;
-  time_t began_ = 0;
 };
 
 }  // namespace

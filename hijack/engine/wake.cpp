@@ -34,6 +34,7 @@
 #include "hijack/virt/machine_clocks.hpp"
 #include "hijack/virt/mutexes.hpp"
 #include "hijack/virt/siginfo.hpp"
+#include "hijack/virt/system_v_numbers.hpp"
 
 extern "C" [[noreturn, gnu::used, gnu::visibility("hidden")]] void stasis_wake_main();
 
@@ -111,6 +112,7 @@ void queue_pending(std::int32_t id) noexcept {
 // What only the thread itself can bring back.
 void become_thread(ThreadState& state) noexcept {
   if (state.awaited != 0) await_id(*state.context, kernels_id(state.awaited));
+  if (state.object_number >= 0) use_object(*state.context, kernels_number(object_of(*state.context).kind, state.object_number));
   if (state.given != 0) give_id(*state.context, kernels_id(state.given));
   shift_deadlines(*state.context, state.slot);
   queue_pending(state.id);
@@ -298,7 +300,6 @@ void map_tables() noexcept {
   const LiftedLimit descriptors(RLIMIT_NOFILE);
   void* members = members_address();
   if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
-  if (saved.uses_system_v) note_system_v();
   take_clock_offsets(offsets_of_members());
   forget_ids();
   if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));

@@ -9,6 +9,7 @@
 
 #include "hijack/engine/aside.hpp"
 #include "hijack/engine/restart_call.hpp"
+#include "hijack/engine/unstopped.hpp"
 #include "hijack/rt/file.hpp"
 #include "hijack/rt/memory.hpp"
 #include "hijack/rt/text.hpp"
@@ -69,11 +70,10 @@ clockid_t clock_in(const char* path, Find&& find) noexcept {
   if (sys::failed(place)) return CLOCK_REALTIME;
   char* const memory = reinterpret_cast<char*>(place);
   Reading reading{path, memory, {}};
-  const std::uint64_t all = ~std::uint64_t{0};
-  std::uint64_t mask = 0;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-  call_aside(read_aside, &reading, memory + Reading::kSize);
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
+  {
+    const Unstopped moment;
+    call_aside(read_aside, &reading, memory + Reading::kSize);
+  }
   const clockid_t clock = find(reading.text);
   sys::call(SYS_munmap, place, Reading::kSize);
   return clock;

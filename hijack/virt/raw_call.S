@@ -1,5 +1,5 @@
 # syscall(2): as the C library's, but that calls which take or give ids are translated when ids are virtual or clocks are not the machine's (raw_calls.cpp),
-# and what the kernel does not tell of asynchronous I/O is noted (hijack/interpose/io_contexts.cpp, hijack/interpose/rings.cpp).
+# and what the kernel does not tell of asynchronous I/O and System V objects is noted (hijack/interpose/io_contexts.cpp, hijack/interpose/rings.cpp, hijack/virt/system_v.cpp).
 #
 # Calls that make a task return in it, too, maybe on another stack, so nothing may be on the stack then; the kernel's id is returned for those.
 # A thread that is stopped at stasis_raw_call_made has the number of its call right below its stack pointer (hijack/engine/restart_call.cpp).
@@ -21,6 +21,17 @@ syscall:
         je      stasis_ring_call
         cmpq    $11, %rdi               # munmap
         je      stasis_ring_call
+        leaq    -29(%rdi), %rax         # shmget, shmat, shmctl
+        cmpq    $2, %rax
+        jbe     stasis_system_v_call
+        leaq    -64(%rdi), %rax         # semget, semop, semctl
+        cmpq    $2, %rax
+        jbe     stasis_system_v_call
+        leaq    -68(%rdi), %rax         # msgget, msgsnd, msgrcv, msgctl
+        cmpq    $3, %rax
+        jbe     stasis_system_v_call
+        cmpq    $220, %rdi              # semtimedop
+        je      stasis_system_v_call
         cmpb    $0, stasis_calls_are_translated(%rip)
         jne     2f
 1:      movq    %rdi, -8(%rsp)

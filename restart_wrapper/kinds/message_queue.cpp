@@ -17,7 +17,6 @@
 
 #include "core/image/states/message_queue.hpp"
 #include "restart_wrapper/kinds/kind.hpp"
-#include "restart_wrapper/system_v.hpp"
 #include "restart_wrapper/unique_fd.hpp"
 
 namespace stasis::restart {
@@ -132,7 +131,7 @@ Status check(const Computation& computation, std::span<const Description* const>
   for (const auto& group : by_object(all)) {
     const Description& source = source_of(group);
     STASIS_TRY_VALUE(const image::MessageQueue queue, state_of<image::MessageQueue>(source));
-    if (has_system_v(computation)) {
+    if (computation.own_ipc) {
       STASIS_TRY(check_own_namespace(source, queue));
     } else if (!source.record.deleted) {
       STASIS_TRY_VALUE(const Opened existing, open_existing(source, queue));

@@ -163,11 +163,11 @@ class Scenario {
     wait_for_all_gone(squatter_.pid());
   }
   void restart() { program_ = std::make_unique<Process>(Command{place_.stasis(), "restart", place_.store()}); }
-  // One that has run for so many seconds more than this one.
+  // One that has run for so many seconds more than this one, and has System V objects of others.
   void restart_on_machine(long older) {
     const std::string seconds = std::to_string(older);
-    program_ = std::make_unique<Process>(Command{"unshare", "--user", "--map-current-user", "--time", "--monotonic", seconds, "--boottime", seconds, "--fork",
-                                                 place_.stasis(), "restart", place_.store()});
+    program_ = std::make_unique<Process>(Command{"unshare", "--user", "--map-current-user", "--ipc", "--time", "--monotonic", seconds, "--boottime", seconds, "--fork",
+                                                 "sh", "-c", "ipcmk -M 1 -S 1 -Q >ipcmk && exec \"$0\" restart \"$1\"", place_.stasis(), place_.store()});
   }
   // A coordinator's file in the store says that it can be talked to.
   void wait_for_coordinator() {
