@@ -34,7 +34,7 @@ using image::SocketPhase;
 using image::SocketState;
 
 // The sender tries again by itself as seldom as its timer has come to; a connection on which nothing moved for minutes may take longer.
-constexpr int kDrainMs = 6000;
+constexpr int kDrainMs = 6000, kStepMs = 1;
 
 int number_option(int fd, int name, int otherwise) noexcept {
   int value = otherwise;
@@ -221,17 +221,30 @@ class Recording {
     return (events.revents & POLLRDHUP) != 0;
   }
 
-  // Lets what was written at the other end come over. poll(2) tells of data only when there is as much as SO_RCVLOWAT says.
+  // Lets what was written at the other end come over. As much as SO_RCVLOWAT says finds room; then poll(2) tells of data when there is as much, but also, as of any, while the window that the other end has
+  // been told of has no room for a segment (tcp_epollin_ready() of net/ipv4/tcp.c): until that end asks again.
   Status drain(const TcpFacts& own, std::uint64_t sent) noexcept {
     const int old = number_option(fd_, SO_RCVLOWAT, 1);
     const auto all = static_cast<int>(own.unread + (sent - own.received));
     sys::call(SYS_setsockopt, fd_, SOL_SOCKET, SO_RCVLOWAT, &all, sizeof all);
-    pollfd events{fd_, POLLIN, 0};
-    sys::call(SYS_poll, &events, 1, kDrainMs);
+    const Result<TcpFacts> drained = wait_until_received(sent);
     sys::call(SYS_setsockopt, fd_, SOL_SOCKET, SO_RCVLOWAT, &old, sizeof old);
-    STASIS_TRY_VALUE(const TcpFacts now, ask_tcp(state_.name, state_.peer_name));
+    STASIS_TRY_VALUE(const TcpFacts now, drained);
     if (now.received >= sent || (now.shutdown & 1) != 0) return {};
     return error(ErrorCode::unsupported, FixedString<160>("a TCP connection whose other side holds ").append_number(sent - now.received).append(" bytes that do not fit into this side's buffer"));
+  }
+
+  // What is known of this side when it has all, or when the time is over.
+  Result<TcpFacts> wait_until_received(std::uint64_t sent) noexcept {
+    const std::uint64_t limit = clock_ns(CLOCK_MONOTONIC) + kDrainMs * std::uint64_t{1'000'000};
+    for (;;) {
+      const std::uint64_t now = clock_ns(CLOCK_MONOTONIC);
+      pollfd events{fd_, POLLIN, 0};
+      if (now < limit) sys::call(SYS_poll, &events, 1, (limit - now) / 1'000'000);
+      STASIS_TRY_VALUE(const TcpFacts facts, ask_tcp(state_.name, state_.peer_name));
+      if (facts.received >= sent || (facts.shutdown & 1) != 0 || clock_ns(CLOCK_MONOTONIC) >= limit) return facts;
+      sys::call(SYS_poll, nullptr, 0, kStepMs);  // that the window is open again is no event
+    }
   }
 
   Status record_refilled() noexcept {
