@@ -18,7 +18,9 @@ if [ "$(id -u)" = 0 ] && [ -z "${STASIS_TEST_USER:-}" ]; then
   chown -R "$user:$group" "$here"
   # A second user's store, for the case that needs one.
   install -d -m 700 "$here/foreign"
-  setpriv --reuid "$user" --regid "$group" --clear-groups env STASIS_TEST_USER="$user" HOME="$here" "$here/$(basename "$0")" "$@"
+  # A network of its own: a port that a program has been given is free when it comes back, for no other test has been given it meanwhile.
+  unshare --net sh -c 'ip link set lo up && exec "$@"' own-network \
+    setpriv --reuid "$user" --regid "$group" --clear-groups env STASIS_TEST_USER="$user" HOME="$here" "$here/$(basename "$0")" "$@"
   status=$?
   rm -rf "$here"
   exit $status
