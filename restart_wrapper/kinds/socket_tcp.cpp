@@ -10,9 +10,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -28,7 +30,7 @@ namespace {
 using image::SocketPhase;
 
 // Longer than any connection over the loopback network takes; only a machine that does not work reaches it.
-constexpr int kLimitMs = 20'000;
+constexpr int kLimitMs = 20'000, kStepMs = 1;
 constexpr int kReuseMs = 2500, kReuseStepMs = 50;
 
 void set(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
@@ -126,16 +128,25 @@ void widen_for(int fd, const std::vector<SocketMessage>& messages) {
   if (!messages.empty()) set(fd, SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(size_of(messages)));
 }
 
-// poll(2) tells of data when there is as much as SO_RCVLOWAT says; urgent data stops short of it.
+// poll(2) tells of data when there is as much as SO_RCVLOWAT says, but also, as of any, while the window that the sender has been told of has no room for a segment (tcp_epollin_ready() of
+// net/ipv4/tcp.c); urgent data stops short of it.
 Status await_queue(int fd, const std::vector<SocketMessage>& messages) {
   if (messages.empty()) return {};
   widen_for(fd, messages);
   bool urgent = false;
   for (const SocketMessage& message : messages) urgent |= message.urgent;
-  pollfd events{fd, static_cast<short>(urgent ? POLLPRI : POLLIN), 0};
-  const int ready = ::poll(&events, 1, kLimitMs);
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLimitMs);
+  bool is_there = false;
+  for (int left = kLimitMs; !is_there && left > 0;) {
+    pollfd events{fd, static_cast<short>(urgent ? POLLPRI : POLLIN), 0};
+    int bytes = 0;
+    const int ready = ::poll(&events, 1, left);
+    is_there = ready > 0 && (urgent || (::ioctl(fd, FIONREAD, &bytes) == 0 && static_cast<std::size_t>(bytes) >= size_of(messages)));
+    if (!is_there) ::poll(nullptr, 0, kStepMs);  // that the window is open again is no event
+    left = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(limit - std::chrono::steady_clock::now()).count());
+  }
   set(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
-  if (ready > 0) return {};
+  if (is_there) return {};
   return error(ErrorCode::restore_failed, "only a part of " + std::to_string(size_of(messages)) + " bytes came over a new connection");
 }
 

@@ -42,7 +42,7 @@ leave() {
 trap leave EXIT
 fail() {
   echo "FAILED: $*"
-  for log in "$work"/*/coordinator.log; do [ -e "$log" ] && { echo "--- $log"; tail -n 30 "$log"; }; done
+  for log in "$work"/*/coordinator.log "$work"/*.err; do [ -e "$log" ] && { echo "--- $log"; tail -n 30 "$log"; }; done
   exit 1
 }
 
