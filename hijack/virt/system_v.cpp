@@ -100,7 +100,21 @@ STASIS_EXPORT int msgget(key_t key, int flags) noexcept {
   });
 }
 
+namespace {
+
+long attach(int id, const void* address, int flags) noexcept {
+  return with_object(Kind::memory, id, [&](int number) {
+    const long place = stasis::sys::call(SYS_shmat, number, address, flags);
+    return stasis::sys::failed(place) ? fail_with(static_cast<int>(-place)) : place;
+  });
+}
+
+}  // namespace
+
+// Libraries that watch memory (UCX, which MPICH and Open MPI are built on) put a jump to themselves at the start of the C library's function, and call the kernel by number, with the number that they are
+// given. So one that is translated goes to the kernel at once, and a call by number never comes back to the C library.
 STASIS_EXPORT void* shmat(int id, const void* address, int flags) noexcept {
+  if (ids_are_virtual()) return reinterpret_cast<void*>(attach(id, address, flags));
   return reinterpret_cast<void*>(with_object(Kind::memory, id, [&](int number) { return reinterpret_cast<std::intptr_t>(real::shmat(number, address, flags)); }));
 }
 
@@ -169,7 +183,7 @@ extern "C" [[gnu::visibility("hidden"), gnu::used]] long stasis_system_v_call(lo
   const auto id = static_cast<int>(a);
   switch (number) {
     case SYS_shmget: return ::shmget(id, static_cast<std::size_t>(b), static_cast<int>(c));
-    case SYS_shmat: return reinterpret_cast<long>(::shmat(id, reinterpret_cast<const void*>(b), static_cast<int>(c)));
+    case SYS_shmat: return attach(id, reinterpret_cast<const void*>(b), static_cast<int>(c));
     case SYS_shmctl: return ::shmctl(id, static_cast<int>(b), reinterpret_cast<shmid_ds*>(c));
     case SYS_semget: return ::semget(id, static_cast<int>(b), static_cast<int>(c));
     case SYS_semop: return ::semop(id, reinterpret_cast<struct sembuf*>(b), static_cast<std::size_t>(c));
