@@ -119,7 +119,7 @@ class Checkpoint {
     stop.epoch.fetch_add(1);
     stopped_ = true;
     find_ignored_signals();
-    admit_ignored_signals(*leader_.context);
+    admit_ignored_signals(blocked_in(*leader_.context));
     return quiesce(stopped_ns_ + kStopLimitNs, leader_.scratch->side_stack_top());
   }
 

@@ -20,6 +20,7 @@
 #include "hijack/engine/handler_return.hpp"
 #include "hijack/engine/rest_of_call.hpp"
 #include "hijack/engine/saved_state.hpp"
+#include "hijack/engine/stop_signal.hpp"
 
 namespace stasis::hijack {
 namespace {
@@ -155,12 +156,6 @@ void end_call(greg_t* registers, const ThreadState& state, GoesOn how) noexcept 
   }
 }
 
-std::uint64_t mask_of(const ucontext_t& context) noexcept {
-  std::uint64_t mask = 0;
-  std::memcpy(&mask, &context.uc_sigmask, sizeof mask);
-  return mask;
-}
-
 }  // namespace
 
 void let_signals_interrupt(ucontext_t& context, const ThreadState& state) noexcept {
@@ -168,7 +163,7 @@ void let_signals_interrupt(ucontext_t& context, const ThreadState& state) noexce
   const GoesOn how = how_it_goes_on(registers, state);
   if (how == GoesOn::otherwise) return;
   const bool leaves_restarts = how == GoesOn::if_restarted && !is_in_rest(registers);
-  if (is_interrupted(mask_of(context) | blocked_in_call(registers), leaves_restarts)) end_call(registers, state, how);
+  if (is_interrupted(blocked_in(context) | blocked_in_call(registers), leaves_restarts)) end_call(registers, state, how);
   else if (how == GoesOn::with_rest || is_at_call(registers)) mark_as_about_to_go_on(registers, state);
 }
 
@@ -176,7 +171,7 @@ bool let_handler_interrupt(ucontext_t& context, const ThreadState& state, bool r
   greg_t* registers = context.uc_mcontext.gregs;
   const GoesOn how = how_it_goes_on(registers, state);
   if (how == GoesOn::otherwise || how == GoesOn::with_rest || (how == GoesOn::if_restarted && restarts)) return false;
-  if ((blocked_in_call(registers) & ~mask_of(context)) != 0) return false;  // it may have been one that the call blocks
+  if ((blocked_in_call(registers) & ~blocked_in(context)) != 0) return false;  // it may have been one that the call blocks
   end_call(registers, state, how);
   return true;
 }

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "core/environment.hpp"
+#include "hijack/engine/main_thread.hpp"
 #include "hijack/engine/membership.hpp"
 #include "hijack/engine/stop_signal.hpp"
 #include "hijack/rt/file.hpp"
@@ -27,7 +28,7 @@ constexpr int kPidfdThread = O_EXCL;             // PIDFD_THREAD, linux/pidfd.h,
 constexpr int kPidfdSignalThreadGroup = 2;       // PIDFD_SIGNAL_THREAD_GROUP, likewise
 constexpr int kMembarrierRegistrations = 1 << 9; // MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3
 
-std::uint64_t pending_of_thread(std::int32_t tid, std::string_view key) noexcept {
+std::uint64_t signals_of_thread(std::int32_t tid, std::string_view key) noexcept {
   FixedString<64> path("/proc/self/task/");
   path.append_signed(tid).append("/status");
   char buffer[4096];
@@ -39,7 +40,7 @@ std::uint64_t pending_of_thread(std::int32_t tid, std::string_view key) noexcept
 void take_pending(std::int32_t tid, std::string_view key, std::int32_t recorded_tid) noexcept {
   Kept& kept = *saved.kept;
   while (kept.pending_count != kMaximumPending) {
-    const std::uint64_t mask = pending_of_thread(tid, key);
+    const std::uint64_t mask = signals_of_thread(tid, key);
     if (mask == 0) return;
     PendingSignal& next = kept.pending[kept.pending_count];
     const timespec none{};
@@ -79,7 +80,7 @@ Status save_pending(std::int32_t tid) noexcept {
   const bool can_put_back = tid == sys::call(SYS_getpid) || thread_descriptor().ok();
   if (can_put_back) take_pending(tid, "ShdPnd:", 0);
   put_back(first);
-  const bool left_out = !can_put_back && pending_of_thread(tid, "ShdPnd:") != 0;
+  const bool left_out = !can_put_back && signals_of_thread(tid, "ShdPnd:") != 0;
   if (saved.kept->pending_count == kMaximumPending) return error(ErrorCode::unsupported, "more pending signals than can be kept");
   return left_out ? Status(error(ErrorCode::unsupported, "a signal pending for the process cannot be kept by another than its main thread before Linux 6.9")) : Status();
 }
@@ -172,6 +173,7 @@ Status save_process_state(Arena& arena) noexcept {
       sys::call(SYS_rt_sigaction, signal, nullptr, &saved.actions[signal], 8);
       saved.actions[signal].handler = programs_handler(signal, saved.actions[signal].handler);
     }
+  if (main_thread_has_ended()) saved.blocked_at_end = signals_of_thread(static_cast<std::int32_t>(sys::call(SYS_getpid)), "SigBlk:");
   if (const KernelAction* lent = lent_action(); lent != nullptr) saved.actions[kSecondSignal] = *lent;
   for (int which = 0; which != 3; ++which) sys::call(SYS_getitimer, which, &saved.interval_timers[which]);
   sys::call(SYS_prlimit64, 0, RLIMIT_NPROC, nullptr, &saved.processes);

@@ -118,6 +118,7 @@ struct SavedState {
   Kept* kept;
   Kept* kept_before;
   KernelAction actions[65];
+  std::uint64_t blocked_at_end;      // signals that the main thread blocked, if it has ended
   itimerval interval_timers[3];
   std::uint32_t capabilities[6];     // effective, permitted, inheritable of both halves, as capget(2) gives them
   std::uint64_t xcomp_permitted;     // ARCH_GET_XCOMP_PERM

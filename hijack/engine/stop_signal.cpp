@@ -227,10 +227,14 @@ void find_ignored_signals() noexcept {
   set_stop_action(stop.ignored);
 }
 
-void admit_ignored_signals(const ucontext_t& context) noexcept {
+std::uint64_t blocked_in(const ucontext_t& context) noexcept {
   std::uint64_t mask = 0;
   std::memcpy(&mask, &context.uc_sigmask, sizeof mask);
-  const std::uint64_t admitted = stop.ignored & ~mask;
+  return mask;
+}
+
+void admit_ignored_signals(std::uint64_t blocks) noexcept {
+  const std::uint64_t admitted = stop.ignored & ~blocks;
   sys::call(SYS_rt_sigprocmask, SIG_UNBLOCK, &admitted, nullptr, sizeof admitted);
 }
 

@@ -39,8 +39,9 @@ bool is_ignored(int signal, const void* handler) noexcept;
 void admit_signal(int signal, bool is_admitted) noexcept;
 // By the leader, before it stops others: finds out which are ignored, for the program may have set actions by system calls of its own.
 void find_ignored_signals() noexcept;
-// By a thread that stands still without having been stopped; what the program blocks in `context` stays blocked.
-void admit_ignored_signals(const ucontext_t& context) noexcept;
+// By a thread that stands still without having been stopped; what the program `blocks` in it stays blocked.
+void admit_ignored_signals(std::uint64_t blocks) noexcept;
+std::uint64_t blocked_in(const ucontext_t& context) noexcept;
 
 // Sends the stop signal to a thread of this process, with its slot. Returns the kernel's answer.
 long signal_thread(std::int32_t tid, std::uint32_t slot) noexcept;

@@ -131,7 +131,7 @@ void become_thread(ThreadState& state) noexcept {
   if (const Status status = fill_rings(state.id); !status.ok()) give_up(status.error());
   if (const Status status = give_requests(state.fs_base); !status.ok()) give_up(status.error());
   drop_capabilities();
-  admit_ignored_signals(*state.context);
+  admit_ignored_signals(blocked_in(*state.context));
 }
 
 // Not before all go on: a parent's main thread that had ended ends only in between, and would be taken for the parent. Who was released earlier may have
@@ -363,6 +363,8 @@ void rejoin(void* argument) noexcept {
   if (const Status status = take_registrations(); !status.ok()) give_up(status.error());
   queue_pending(0);
   if (main == nullptr) {
+    // The kernel asks this thread, ended or not, whether a signal for the process comes to nothing. Those that have a handler stay blocked: one would run here.
+    admit_ignored_signals(saved.blocked_at_end);
     for (;;) sys::call(SYS_exit, 0);
   }
   sys::call(SYS_set_tid_address, main->tid_address);
