@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "core/proto/authentication.hpp"
+#include "core/own_port.hpp"
 #include "coordinator/log.hpp"
 #include "coordinator/node_stream.hpp"
 #include "coordinator/store.hpp"
@@ -50,7 +51,9 @@ Status NodeListener::open(const std::string& computation, const std::string& key
     ::setsockopt(listener_, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof both);
   }
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (listener_ < 0 || ::bind(listener_, generic, length) != 0 || ::listen(listener_, 4096) != 0 || ::getsockname(listener_, generic, &length) != 0)
+  if (listener_ < 0) return system_error("make a socket", -errno);
+  STASIS_TRY(bind_to_own_port(listener_));
+  if (::listen(listener_, 4096) != 0 || ::getsockname(listener_, generic, &length) != 0)
     return system_error("listen for the nodes", -errno);
   port_ = ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&address)->sin6_port : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
   loop_.watch(listener_, [this] { accept_all(); });

@@ -14,6 +14,7 @@
 #include "coordinator/store.hpp"
 #include "coordinator/this_node.hpp"
 #include "core/environment.hpp"
+#include "core/own_port.hpp"
 
 namespace stasis::coordinator {
 namespace {
@@ -39,7 +40,7 @@ Status RemoteRoot::connect_to_root() {
     const int fd = ::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) continue;
     prepare_node_socket(fd);
-    if (::connect(fd, one->ai_addr, one->ai_addrlen) == 0) root_ = std::make_unique<Connection>(fd);
+    if (bind_to_own_port(fd).ok() && ::connect(fd, one->ai_addr, one->ai_addrlen) == 0) root_ = std::make_unique<Connection>(fd);
     else reason = errno, ::close(fd);
   }
   ::freeaddrinfo(found);

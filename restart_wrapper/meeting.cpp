@@ -17,6 +17,7 @@
 
 #include "core/proto/authentication.hpp"
 #include "core/environment.hpp"
+#include "core/own_port.hpp"
 #include "core/proto/framed.hpp"
 
 namespace stasis::restart {
@@ -99,9 +100,7 @@ Result<Meeting::Listener> Meeting::listen(int family) {
   Listener listener;
   listener.fd.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!listener.fd) return system_error("make a socket", -errno);
-  InetAddress any = InetAddress::this_machine(family == AF_INET, 0);
-  std::fill(any.host.begin() + (family == AF_INET ? 12 : 0), any.host.end(), std::uint8_t{0});
-  STASIS_TRY(bind_to(listener.fd.get(), any.bytes(family)));
+  STASIS_TRY(bind_to_own_port(listener.fd.get()));
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   if (::listen(listener.fd.get(), 4096) != 0 || ::getsockname(listener.fd.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return system_error("listen for other parts", -errno);
@@ -296,6 +295,7 @@ Status Meeting::call_part(std::size_t index) {
 }
 
 Status Meeting::connect(int fd, int family, const std::string& address, std::uint16_t port) const {
+  if (port_of(fd) == 0) STASIS_TRY(bind_to_own_port(fd));
   addrinfo hints{};
   hints.ai_family = family, hints.ai_socktype = SOCK_STREAM, hints.ai_flags = AI_NUMERICHOST | (family == AF_INET6 ? AI_V4MAPPED : 0);
   addrinfo* found = nullptr;

@@ -20,6 +20,7 @@
 #include <map>
 #include <sstream>
 
+#include "core/own_port.hpp"
 #include "restart_wrapper/kinds/inet_address.hpp"
 #include "restart_wrapper/kinds/sockets.hpp"
 #include "restart_wrapper/meeting.hpp"
@@ -54,9 +55,7 @@ Result<InetAddress> bind_near(int fd, int family, const InetAddress& address, bo
   if (!status.ok() && status.error().sys_errno == EADDRNOTAVAIL) status = bind_to(fd, address.loopback().bytes(family));
   if (!status.ok() && status.error().sys_errno == EADDRINUSE && calls && leave_port_to_connect(fd, family, address)) return address;
   if (!status.ok()) {
-    InetAddress any_port = address.loopback();
-    any_port.port = 0;
-    STASIS_TRY(bind_to(fd, any_port.bytes(family)));
+    STASIS_TRY(bind_to_own_port(fd, address.loopback().bytes(family)));
   }
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
@@ -154,7 +153,7 @@ Status connect_to_nobody(int fd, int family, const std::vector<SocketMessage>& m
   const InetAddress loopback = InetAddress::this_machine(family == AF_INET, 0);
   UniqueFd listener(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!listener) return system_error("make a socket", -errno);
-  STASIS_TRY(bind_to(listener.get(), loopback.bytes(family)));
+  STASIS_TRY(bind_to_own_port(listener.get(), loopback.bytes(family)));
   if (::listen(listener.get(), 1) != 0) return system_error("listen", -errno);
   InetAddress target = loopback;
   target.port = htons(port_of(listener.get()));
@@ -317,6 +316,7 @@ class TcpSockets {
     }
     if (status.ok()) return {};
     STASIS_TRY_VALUE(socket.fd, new_socket(socket));  // from any port, then
+    STASIS_TRY(bind_to_own_port(socket.fd.get()));
     return connect_to(socket.fd.get(), target.bytes(socket.state.domain)).ok() ? Status() : connect_to(socket.fd.get(), target.loopback().bytes(socket.state.domain));
   }
 

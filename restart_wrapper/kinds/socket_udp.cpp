@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <map>
 
+#include "core/own_port.hpp"
 #include "restart_wrapper/kinds/inet_address.hpp"
 #include "restart_wrapper/kinds/sockets.hpp"
 
@@ -28,8 +29,7 @@ Status make_bound(Socket& socket) {
   Status status = bind_to(socket.fd.get(), socket.state.name);
   if (!status.ok() && status.error().sys_errno == EADDRNOTAVAIL) status = bind_to(socket.fd.get(), name.loopback().bytes(socket.state.domain));
   if (!status.ok() && status.error().sys_errno == EADDRINUSE && socket.state.phase == image::SocketPhase::connected) {
-    name.port = 0;
-    status = bind_to(socket.fd.get(), name.bytes(socket.state.domain));
+    status = bind_to_own_port(socket.fd.get(), name.bytes(socket.state.domain));
   }
   return status;
 }
