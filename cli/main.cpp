@@ -16,6 +16,7 @@
 #include "cli/verify.hpp"
 #include "core/base/duration.hpp"
 #include "core/base/sentence.hpp"
+#include "coordinator/run_directory.hpp"
 #include "restart_wrapper/restart.hpp"
 
 namespace {
@@ -72,7 +73,9 @@ int run_restart(const Given& given) {
   if (given.has("part")) options.part = given.text("part");
   for (const char* name : {"generation", "interval", "keep"})
     if (given.has("part") && given.has(name)) return complain("restart", error(ErrorCode::usage, std::string("both --part and --") + name));
-  return restart::run(options);
+  const int status = restart::run(options);
+  coordinator::sweep_run_directories();  // of an attempt that failed: its coordinator may have ended with it
+  return status;
 }
 
 int run_list(const Given& given) {

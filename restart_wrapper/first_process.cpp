@@ -66,6 +66,19 @@ class Attempt {
   Attempt(Site& site, const FirstProcess& how) : site_(site), how_(how) {}
 
   Status make() {
+    Status status = make_all();
+    return status.ok() ? std::move(status) : Status(reason_of(status.error()));
+  }
+
+  // Sends `event`, with a pidfd of the program's first process when it is alive.
+  void tell(Event event, const Error& failure, int pidfd) const;
+  int root_pidfd() const {
+    const auto root = members_.find(site_.computation->root);
+    return root == members_.end() ? -1 : root->second;
+  }
+
+ private:
+  Status make_all() {
     STASIS_TRY(furnish_namespace(how_.identity));
     site_.first_process = ::getpid();
     bool clocks_go_on = false;
@@ -92,14 +105,6 @@ class Attempt {
     return coordinator_.wait_for("running", -1, site_.control_fd);  // on other nodes it may take as long as it takes; the root sees who is lost
   }
 
-  // Sends `event`, with a pidfd of the program's first process when it is alive.
-  void tell(Event event, const Error& failure, int pidfd) const;
-  int root_pidfd() const {
-    const auto root = members_.find(site_.computation->root);
-    return root == members_.end() ? -1 : root->second;
-  }
-
- private:
   Status prepare_status_pipe();
   Status start_coordinator();
   Status prepare_meeting();
@@ -118,8 +123,8 @@ class Attempt {
   void close_copies() const;
   Status collect_successes();
   Result<image::RestoreFailure> next_report(int timeout_ms);
-  Status check_alive();
   Error from_report(const image::RestoreFailure& report) const;
+  Error reason_of(const Error& failure);
 
   Site& site_;
   const FirstProcess& how_;
@@ -247,7 +252,7 @@ Status Attempt::meet_others() {
   char answer;
   if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()) || ::recv(connection.get(), &answer, sizeof answer, 0) <= 0)
-    return system_error("tell the coordinator that the connections are there", -errno);
+    return error(ErrorCode::no_coordinator, "it could not be told that the connections are there");
   return {};
 }
 
@@ -428,6 +433,14 @@ Error Attempt::from_report(const image::RestoreFailure& report) const {
       return failure.with(file ? image.path() : "process " + std::to_string(report.pid) + " " + std::string(image.process().program));
     }
   return failure.with("process " + std::to_string(report.pid));
+}
+
+// A coordinator that gives up says why before its run directory goes: who then does not find it is not the reason.
+Error Attempt::reason_of(const Error& failure) {
+  pollfd said{coordinator_.fd(), POLLIN, 0};
+  if (failure.code != ErrorCode::no_coordinator || ::poll(&said, 1, 0) <= 0) return failure;
+  const Status reason = coordinator_.listen("running");
+  return reason.ok() ? failure : reason.error();
 }
 
 // What the handler of the outer process's end needs.

@@ -40,13 +40,13 @@ Result<IdMode> choose_ids() {
 }
 
 Status Ids::make_table(const std::string& run_directory) {
+  STASIS_TRY_VALUE(const Members members, Members::map(run_directory));
   const std::string path = run_directory + "/" + run_directory::kIds;
   const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   if (!file) return system_error("open " + path, -errno);
   if (::ftruncate(file.get(), static_cast<off_t>(kIdTableBytes)) != 0) return system_error("make " + path, -errno);
   void* const ids = ::mmap(nullptr, kIdTableBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (ids == MAP_FAILED) return system_error("map " + path, -errno);
-  STASIS_TRY_VALUE(const Members members, Members::map(run_directory));
   members.table().make_ids_virtual();
   table_ = IdTable(ids);
   return {};

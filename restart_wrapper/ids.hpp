@@ -23,7 +23,7 @@ class Ids {
  public:
   Ids() = default;
   explicit Ids(IdMode mode) : mode_(mode) {}
-  // Makes the table in `run_directory`, which the coordinator has made. From then on ids are translated, here and in all that is forked. Errors: system.
+  // Makes the table in `run_directory`, which the coordinator has made. From then on ids are translated, here and in all that is forked. Errors: no_coordinator, system.
   Status make_table(const std::string& run_directory);
   bool are_translated() const { return mode_ == IdMode::translated; }
   // The kernel's id for the program's, of a process or, below 0, of a group; and the program's for the kernel's.

@@ -11,7 +11,7 @@ namespace stasis::restart {
 
 class Members {
  public:
-  // Errors: system.
+  // Errors: no_coordinator (it is not there), system.
   static Result<Members> map(const std::string& run_directory);
   Members() noexcept = default;
   Members(Members&& other) noexcept;

@@ -299,10 +299,10 @@ void tell_success() noexcept {
 void map_tables() noexcept {
   const LiftedLimit descriptors(RLIMIT_NOFILE);
   void* members = members_address();
-  if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::restore_failed, "the run directory's member table is not there"));
+  if (members != nullptr && !map_members(members)) give_up(error(ErrorCode::no_coordinator, "the run directory's member table is not there"));
   take_clock_offsets(offsets_of_members());
   forget_ids();
-  if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::restore_failed, "the run directory's id table is not there"));
+  if (saved.handoff.exact_ids == 0 && !map_ids()) give_up(error(ErrorCode::no_coordinator, "the run directory's id table is not there"));
 }
 
 struct Rejoin {
@@ -324,7 +324,11 @@ void rejoin(void* argument) noexcept {
     tell_success();
     return link.send(proto::Restored{how.threads});
   };
-  if (const Status status = join(); !status.ok()) give_up(status.error());
+  if (const Status status = join(); !status.ok()) {
+    Error failure = status.error();
+    failure.code = ErrorCode::no_coordinator;  // the first process asks for its reason
+    give_up(failure);
+  }
   sys::call(SYS_close, saved.handoff.status_fd);
   if (const auto resume = link.expect<proto::Resume>(); !resume.ok()) {
     log("restart called off", resume.error());

@@ -43,6 +43,12 @@ trap leave EXIT
 fail() {
   echo "FAILED: $*"
   for log in "$work"/*/coordinator.log "$work"/*.err; do [ -e "$log" ] && { echo "--- $log"; tail -n 30 "$log"; }; done
+  local process
+  for process in $(pgrep -u "$(id -u)"); do
+    case $(readlink "/proc/$process/cwd") in "$work"*) ;; *) continue ;; esac
+    echo "--- process $process: $(tr '\0' ' ' <"/proc/$process/cmdline") ($(cat "/proc/$process/wchan"), system call $(cut -d ' ' -f 1 "/proc/$process/syscall"))"
+  done 2>/dev/null
+  ss -tnoiem 2>/dev/null | head -n 100
   exit 1
 }
 
