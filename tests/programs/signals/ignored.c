@@ -1,5 +1,5 @@
 /* Signals that are ignored (SIGCHLD and SIGWINCH by default, SIGUSR1 because the program says so), sent again and again, so while the program stands still too, do not end calls that any handler ends: the main
- * thread's and others' waits for epoll, poll, select, a sleep, a signal, a semaphore, a message and, with a limit of time, a socket. */
+   thread's and others' waits for epoll, poll, select, a sleep, a signal, a semaphore, a message and, with a limit of time, a socket. */
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
