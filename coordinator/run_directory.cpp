@@ -3,6 +3,7 @@
 #include "coordinator/run_directory.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ namespace stasis::coordinator {
 namespace {
 
 constexpr std::size_t kIdLength = 16;
+constexpr int kLookAgainMs = 10;
 
 // /dev/shm is everybody's: what stands there under our name must be a directory of ours, no link.
 Status own_directory(const std::string& path) {
@@ -123,6 +125,9 @@ bool is_answered(const std::string& socket) {
   return answered;
 }
 
+// By whoever has mapped its table or listens.
+bool is_used(const std::string& path) { return is_in_use(path) || is_answered(path + "/" + run_directory::kSocket); }
+
 // The computation's id, and of a part that a launch made its name: ID.LAUNCH.TASK.
 bool is_run_directory(const std::filesystem::path& path) {
   struct stat status{};
@@ -143,7 +148,7 @@ void remove_unused(const std::string& parent) {
   std::error_code problem;
   for (std::filesystem::directory_iterator entry(parent, problem), end; !problem && entry != end; entry.increment(problem)) {
     const std::string path = entry->path().string();
-    if (is_run_directory(entry->path()) && !is_in_use(path) && !is_answered(path + "/" + run_directory::kSocket)) unused.push_back(path);
+    if (is_run_directory(entry->path()) && !is_used(path)) unused.push_back(path);
   }
   for (const std::string& path : unused) {
     empty(path);
@@ -151,15 +156,10 @@ void remove_unused(const std::string& parent) {
   }
 }
 
-}  // namespace
-
-std::string users_run_directories() { return run_directories_of_user(); }
-
-Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent) {
-  STASIS_TRY_VALUE(const Turn turn, Turn::make(parent));
-  remove_unused(parent);
+// The caller has the turn, and nobody uses it.
+Result<RunDirectory> make_anew(const std::string& path, const std::string& store) {
   RunDirectory run;
-  run.path = parent + "/" + computation;
+  run.path = path;
   STASIS_TRY(own_directory(run.path));
   empty(run.path);
   STASIS_TRY_VALUE(run.members, make_member_table(run.path + "/" + run_directory::kMembers));
@@ -169,6 +169,26 @@ Result<RunDirectory> make_run_directory(const std::string& computation, const st
   const std::string link = run.path + "/" + run_directory::kStoreLink;
   if (::symlink(store.c_str(), link.c_str()) != 0) return system_error("create " + link, -errno);
   return run;
+}
+
+}  // namespace
+
+std::string users_run_directories() { return run_directories_of_user(); }
+
+Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent, int patience_ms) {
+  const std::string path = parent + "/" + computation;
+  for (int waited = 0;; waited += kLookAgainMs) {
+    {
+      STASIS_TRY_VALUE(const Turn turn, Turn::make(parent));
+      remove_unused(parent);
+      if (!is_used(path)) return make_anew(path, store);
+    }
+    if (waited >= patience_ms) break;
+    ::poll(nullptr, 0, kLookAgainMs);  // the end of a mapping is no event
+  }
+  std::error_code unknown;
+  const std::string users = std::filesystem::read_symlink(path + "/" + run_directory::kStoreLink, unknown).string();
+  return error(ErrorCode::still_running, unknown ? path : users);
 }
 
 Status publish_allocation(const RunDirectory& run) {

@@ -24,8 +24,9 @@ struct RunDirectory {
 // The directory of all run directories of this user: /dev/shm/stasis-UID.
 std::string users_run_directories();
 
-// Makes PARENT/COMPUTATION anew, after a sweep. Refuses a parent that is not the caller's own directory.
-Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent = users_run_directories());
+// Makes PARENT/COMPUTATION anew, after a sweep. Waits for a coordinator and processes of the same computation that are just ending, `patience_ms` at most: a store that was copied is that of the same
+// computation, and may be restarted while the other runs. Errors: still_running; rejected: the parent is not the caller's own directory; system.
+Result<RunDirectory> make_run_directory(const std::string& computation, const std::string& store, const std::string& parent = users_run_directories(), int patience_ms = 5000);
 // Leaves beside them what the batch system says of the allocation that the coordinator itself was started in (SLURM_* and SLURMD_* of its environment), for
 // what the restored program starts from now on: its own environment is that of the allocation that it was checkpointed in.
 Status publish_allocation(const RunDirectory& run);

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -57,6 +58,20 @@ Result<Generation> read_generation(const files::path& directory, std::uint64_t n
 nlohmann::json read_coordinator(const std::string& directory) {
   std::ifstream file(files::path(directory) / store_layout::kCoordinator);
   return nlohmann::json::parse(file, nullptr, false);
+}
+
+// Of the store, or of that which it is a copy of. Empty: unknown.
+std::string computation_of(const std::string& directory) {
+  std::ifstream file(files::path(directory) / store_layout::kIdentity);
+  const nlohmann::json identity = nlohmann::json::parse(file, nullptr, false);
+  return identity.is_object() ? identity.value("computation", "") : "";
+}
+
+// The store of what runs there: `store`, or the one that it is a copy of.
+std::string store_in_use(const std::string& run_directory, const std::string& store) {
+  std::error_code unknown;
+  const std::string users = files::read_symlink(run_directory + "/" + run_directory::kStoreLink, unknown).string();
+  return unknown ? store : users;
 }
 
 // Whether somebody listens at the socket and does not go away.
@@ -118,15 +133,17 @@ Result<std::string> key_of(const std::string& directory) {
 }
 
 Status check_not_running(const std::string& directory, const std::string& part) {
-  const nlohmann::json root = read_coordinator(directory);
-  if (!root.is_object() || !root.contains("socket") || !root["socket"].is_string()) return {};
-  const std::string socket = part == store_layout::kRootPart ? root["socket"].get<std::string>() : coordinator_socket_of(root.value("computation", "") + "." + part);
-  if (is_answered(socket)) return error(ErrorCode::still_running, directory);
-  // Its coordinator is gone; those of its processes that are not ending run on.
-  const std::string run_directory = socket.substr(0, socket.rfind('/'));
-  for (int waited = 0; is_in_use(run_directory); waited += kLookAgainMs) {
-    if (waited >= kFarewellMs) return error(ErrorCode::still_running, directory).with("its coordinator was killed");
-    ::poll(nullptr, 0, kLookAgainMs);  // the end of a mapping is no event
+  std::set<std::string> run_directories;
+  if (const std::string computation = computation_of(directory); !computation.empty()) run_directories.insert(run_directory_of(part == store_layout::kRootPart ? computation : computation + "." + part));
+  if (const nlohmann::json root = read_coordinator(directory); part == store_layout::kRootPart && root.is_object() && root.contains("socket") && root["socket"].is_string())
+    run_directories.insert(files::path(root["socket"].get<std::string>()).parent_path());  // it may be another user's, whom root restarts
+  for (const std::string& run_directory : run_directories) {
+    if (is_answered(run_directory + "/" + run_directory::kSocket)) return error(ErrorCode::still_running, store_in_use(run_directory, directory));
+    // Its coordinator is gone; those of its processes that are not ending run on.
+    for (int waited = 0; is_in_use(run_directory); waited += kLookAgainMs) {
+      if (waited >= kFarewellMs) return error(ErrorCode::still_running, store_in_use(run_directory, directory)).with("its coordinator was killed");
+      ::poll(nullptr, 0, kLookAgainMs);  // the end of a mapping is no event
+    }
   }
   return {};
 }

@@ -35,7 +35,7 @@ Result<std::uint64_t> restored_generation(const std::string& directory);
 // The key of the running computation. Errors: no_coordinator.
 Result<std::string> key_of(const std::string& directory);
 
-// Refuses when the coordinator of `part` answers on this node: the root, for which the store is asked, or that of another part. A file left by one that
+// Refuses when the coordinator of `part` of the store's computation answers on this node, be it for another store, of which this one is a copy. A file left by one that
 // is gone, or that was on a node that is gone, is no hindrance; one that is just ending is waited for. Errors: still_running.
 Status check_not_running(const std::string& directory, const std::string& part);
 

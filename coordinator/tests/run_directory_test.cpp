@@ -161,9 +161,34 @@ TEST_F(RunDirectoryTest, WhatIsNotOursIsLeftAlone) {
   EXPECT_EQ(make_run_directory(kOne, "/store", base_ + "/link").error().code, ErrorCode::rejected);
 }
 
-TEST_F(RunDirectoryTest, AnEndingCoordinatorLeavesItsSuccessorsDirectoryAlone) {
+// A copy of a store is of the same computation.
+TEST_F(RunDirectoryTest, WhatIsUsedIsNotMadeAnew) {
+  Actor coordinator(coordinator_of(kOne));
+  const auto refused = make_run_directory(kOne, "/copy", parent_, 0);
+  ASSERT_EQ(refused.error().code, ErrorCode::still_running);
+  EXPECT_NE(refused.error().detail.view().find("/store"), std::string_view::npos) << refused.error().detail.view();
+  EXPECT_TRUE(files::exists(path(kOne) + "/" + run_directory::kSocket));
+  Actor member(member_of(kOne));
+  coordinator.end();
+  EXPECT_EQ(make_run_directory(kOne, "/copy", parent_, 0).error().code, ErrorCode::still_running);
+  member.end();
+  EXPECT_TRUE(make_run_directory(kOne, "/copy", parent_, 0).ok());
+}
+
+// While it is waited for, others take their turns.
+TEST_F(RunDirectoryTest, WhoIsEndingIsWaitedFor) {
+  Actor ending(coordinator_of(kOne));
+  std::thread next([&] { EXPECT_TRUE(make_run_directory(kOne, "/store", parent_, 60'000).ok()); });
+  EXPECT_TRUE(make_run_directory(kTwo, "/store", parent_, 0).ok());
+  ending.end();
+  next.join();
+}
+
+TEST_F(RunDirectoryTest, ACoordinatorLeavesADirectoryAloneThatIsNotItsOwn) {
   const auto old = make_run_directory(kOne, "/store", parent_);
   ASSERT_TRUE(old.ok());
+  files::remove_all(old->path);
+  ::close(old->listener);
   const auto next = make_run_directory(kOne, "/store", parent_);
   ASSERT_TRUE(next.ok());
   remove_run_directory(*old);
