@@ -210,7 +210,9 @@ CallNote observe_call(std::int32_t tid, SleepClock* clock) noexcept {
   note.stack = text.number(16);
   note.instruction = text.number(16);
   const Restartable* call = find(note.number);
-  if (call != nullptr && call->timeout != Timeout::none && clock != nullptr) note.slept_ns = clock->slept_ns(tid);
+  // One that the kernel goes on with by itself, after SIGCONT, has another number, and it is not known how long it had slept before that.
+  const bool is_timed = note.number == SYS_restart_syscall || (call != nullptr && call->timeout != Timeout::none);
+  if (is_timed && clock != nullptr) note.slept_ns = clock->slept_ns(tid);
   return note;
 }
 
