@@ -50,6 +50,7 @@ KernelAction stop_action(std::uint64_t admitted) noexcept {
 void set_stop_action(std::uint64_t admitted) noexcept {
   const KernelAction action = stop_action(admitted);
   sys::call(SYS_rt_sigaction, kStopSignal, &action, nullptr, sizeof action.mask);
+  stop.admitted.store(admitted, std::memory_order_relaxed);
 }
 
 constexpr std::uint64_t bit_of(int signal) noexcept { return std::uint64_t{1} << (signal - 1); }

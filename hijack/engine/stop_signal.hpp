@@ -25,6 +25,7 @@ struct Stop {
   std::atomic<std::int32_t> ring{-1};
   std::atomic<std::uint32_t> arrived{0};   // counts threads that have reached the handler; futex
   std::uint64_t ignored = 0;               // signals that came to nothing as the actions were at the last stop
+  std::atomic<std::uint64_t> admitted{0};  // those that the handler does not block, as far as the program has set them by the C library since
 };
 extern constinit Stop stop;
 
